@@ -1,0 +1,106 @@
+"""One LLM call that gets an answer while providers fail, and says truthfully who gave it.
+
+    from openrouter_resilient import llm_complete
+
+    answer = llm_complete("Name three rivers.")
+    print(answer)
+    print(answer.served)
+
+Nothing heavy is imported before a name is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from openrouter_resilient._version import __version__
+
+if TYPE_CHECKING:
+    from openrouter_resilient.client import Client
+    from openrouter_resilient.endpoints.table import Endpoint
+    from openrouter_resilient.errors import (
+        CallFailed,
+        ConfigurationError,
+        ContentBlocked,
+        ContextTooLong,
+        DeadlineExceeded,
+        InvalidRequest,
+        InvalidStructuredOutput,
+        RequestRefused,
+        ResilientError,
+        RoutesExhausted,
+        SpendingCapReached,
+        StreamInterrupted,
+    )
+    from openrouter_resilient.litellm import completion
+    from openrouter_resilient.served import AttemptRecord, Served, UpstreamAttempt
+    from openrouter_resilient.shapes import Completion, Delta
+    from openrouter_resilient.shortcuts import llm_complete
+    from openrouter_resilient.stream import Stream
+
+_HOMES = {
+    "client": ("Client",),
+    "endpoints.table": ("Endpoint",),
+    "errors": (
+        "CallFailed",
+        "ConfigurationError",
+        "ContentBlocked",
+        "ContextTooLong",
+        "DeadlineExceeded",
+        "InvalidRequest",
+        "InvalidStructuredOutput",
+        "RequestRefused",
+        "ResilientError",
+        "RoutesExhausted",
+        "SpendingCapReached",
+        "StreamInterrupted",
+    ),
+    "litellm": ("completion",),
+    "served": ("AttemptRecord", "Served", "UpstreamAttempt"),
+    "shapes": ("Completion", "Delta"),
+    "shortcuts": ("llm_complete",),
+    "stream": ("Stream",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AttemptRecord",
+    "CallFailed",
+    "Client",
+    "Completion",
+    "ConfigurationError",
+    "ContentBlocked",
+    "ContextTooLong",
+    "DeadlineExceeded",
+    "Delta",
+    "Endpoint",
+    "InvalidRequest",
+    "InvalidStructuredOutput",
+    "RequestRefused",
+    "ResilientError",
+    "RoutesExhausted",
+    "Served",
+    "SpendingCapReached",
+    "Stream",
+    "StreamInterrupted",
+    "UpstreamAttempt",
+    "__version__",
+    "completion",
+    "llm_complete",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Show every public name, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,204 @@
+"""One call on its way: carries out what routing decides. The only loop, the only sleep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from pydantic import SecretStr
+
+from openrouter_resilient._version import __version__
+from openrouter_resilient.endpoints.dialects import to_wire
+from openrouter_resilient.endpoints.table import Endpoint
+from openrouter_resilient.routing.breaker import BreakerBoard, RetryBudget
+from openrouter_resilient.routing.faults import Broken, Fault
+from openrouter_resilient.routing.plan import Plan
+from openrouter_resilient.routing.step import Attempt, Outcome, Reported, Stop, Wait, next_step
+from openrouter_resilient.served import Served, make_served
+from openrouter_resilient.shapes import Delta, Request
+from openrouter_resilient.telling import error_for, log_fault, log_served, masked
+from openrouter_resilient.wire.clock import Clock
+from openrouter_resilient.wire.exchange import Exchange
+from openrouter_resilient.wire.transport import Transport
+
+
+@dataclass
+class Call:
+    """One call: what was asked, and what has come of it so far."""
+
+    request: Request
+    plan: Plan
+    stream: bool
+    started_at: float
+    history: tuple[Outcome, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Carrier:
+    """Carries calls out. What they share (breakers, retry budget, connections) is here."""
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        *,
+        transport: Transport,
+        clock: Clock,
+        jitter: Callable[[], float],
+    ) -> None:
+        """Take what calls need of the world."""
+        self.clock = clock
+        self.board = BreakerBoard()
+        self._budget = RetryBudget()
+        self._endpoints = endpoints
+        self._transport = transport
+        self._jitter = jitter
+        self._headers = {name: _headers(row) for name, row in endpoints.items()}
+        self._keys = tuple(filter(None, map(_bare_key, endpoints.values())))
+
+    def run(self, call: Call, *, drain: bool) -> tuple[Exchange, list[Delta]]:
+        """Go on until an attempt counts: all of a whole answer, the first token of a stream."""
+        self._budget.pay_in()
+        while True:
+            now = self.clock.now()
+            health = {route: self.board.health(route, now) for route in call.plan.routes}
+            may_retry = self._budget.may_take(now)
+            step = next_step(call.plan, call.history, health.__getitem__, now, may_retry=may_retry)
+            if isinstance(step, Stop):
+                raise error_for(step, call.plan, call.history)
+            if isinstance(step, Wait):
+                self.clock.sleep_until(step.until)
+            elif self._begin(step.attempt, now):
+                answer = self._attempt(call, step.attempt, drain=drain)
+                if answer is not None:
+                    return answer
+
+    def _begin(self, attempt: Attempt, now: float) -> bool:
+        """Take what the attempt needs; False if another call was faster: look again."""
+        if not self.board.begin(attempt, now):
+            return False
+        if attempt.charged and not self._budget.take(now):
+            self.board.abandon(attempt)
+            return False
+        return True
+
+    def _attempt(
+        self, call: Call, attempt: Attempt, *, drain: bool
+    ) -> tuple[Exchange, list[Delta]] | None:
+        """Make one attempt and record what it ended in; None if that is a fault."""
+        started_at = self.clock.now()
+        exchange: Exchange | None = None
+        try:
+            exchange = self._open(call, attempt)
+            ready = self._receive(exchange, drain=drain)
+        except Broken as broken:
+            self._record(call, attempt, exchange, started_at, masked(broken.fault, self._keys))
+            if exchange is not None:
+                exchange.close()
+            return None
+        except BaseException:  # Ctrl-C above all: leave nothing behind, and let it through
+            self.board.abandon(attempt)
+            if exchange is not None:
+                exchange.close()
+            raise
+        self._record(call, attempt, exchange, started_at, None)
+        if drain:
+            exchange.close()
+        exchange.stall = call.plan.limits.stall  # nothing stands behind it any more
+        return exchange, ready
+
+    def _open(self, call: Call, attempt: Attempt) -> Exchange:
+        """Send the request, in its endpoint's dialect."""
+        endpoint = self._endpoints[attempt.route.endpoint]
+        body, call.warnings = to_wire(call.request, endpoint, attempt.route, stream=call.stream)
+        reply = self._transport.post(
+            f"{endpoint.base_url}/chat/completions",
+            self._headers[endpoint.name],
+            json.dumps(body, allow_nan=False).encode(),
+            until=min(attempt.first_token_by, call.plan.deadline.at),
+        )
+        return Exchange(reply, attempt, call.plan.deadline, self.clock)
+
+    def _receive(self, exchange: Exchange, *, drain: bool) -> list[Delta]:
+        """Read as much as must be good before the attempt counts."""
+        exchange.begin()
+        if drain:
+            exchange.drain()
+            return []
+        ready: list[Delta] = []
+        while not ready and not exchange.done:
+            ready = exchange.advance()
+        if exchange.done:
+            exchange.completion()  # an answer of tool calls or of nothing has its end at once
+        return ready
+
+    def _record(
+        self,
+        call: Call,
+        attempt: Attempt,
+        exchange: Exchange | None,
+        started_at: float,
+        fault: Fault | None,
+    ) -> None:
+        """Add an outcome to the history, and let the breakers learn from it."""
+        outcome = Outcome(
+            attempt,
+            fault,
+            started_at,
+            self.clock.now(),
+            self._jitter(),
+            exchange.reported() if exchange else Reported(),
+        )
+        call.history = (*call.history, outcome)
+        self.board.record(outcome)
+        log_fault(outcome)
+
+    def served(self, call: Call) -> Served:
+        """What the call has to say of itself, now that it is over."""
+        return make_served(
+            call.plan,
+            call.history,
+            started_at=call.started_at,
+            now=self.clock.now(),
+            warnings=call.warnings,
+        )
+
+    def stream_ended(self, call: Call, exchange: Exchange, fault: Fault | None) -> Served:
+        """Put the end of a stream in the place of its beginning, and say who served it."""
+        exchange.close()
+        begun = call.history[-1]
+        outcome = replace(
+            begun,
+            fault=masked(fault, self._keys) if fault else None,
+            ended_at=self.clock.now(),
+            reported=exchange.reported(),
+        )
+        call.history = (*call.history[:-1], outcome)
+        if fault is not None:
+            self.board.record(outcome)
+            log_fault(outcome)
+        served = self.served(call)
+        if fault is None:
+            log_served(served)
+        return served
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._transport.close()
+
+
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    """What goes with every request; the key goes to this endpoint's URL and nowhere else."""
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "text/event-stream, application/json",
+        "Accept-Encoding": "identity",  # compressing a stream only holds its tokens back
+        "User-Agent": f"openrouter_resilient/{__version__}",
+        **endpoint.headers,
+    }
+    key = _bare_key(endpoint)
+    return {**headers, "Authorization": f"Bearer {key}"} if key else headers
+
+
+def _bare_key(endpoint: Endpoint) -> str | None:
+    return endpoint.key.get_secret_value() if isinstance(endpoint.key, SecretStr) else None

@@ -1,0 +1,1 @@
+"""What each API is like: one table of endpoints, one of parameters."""

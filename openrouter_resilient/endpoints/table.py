@@ -1,0 +1,236 @@
+"""The endpoint table: name, URL, key, dialect, most models a request, default model.
+
+A fact about one API stands here; an `if endpoint.name == …` anywhere is a defect.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pydantic import SecretStr
+
+from openrouter_resilient.errors import ConfigurationError
+from openrouter_resilient.routing.plan import Route, in_groups
+from openrouter_resilient.settings import Settings, checked_url
+
+DEFAULT_MODELS = (
+    # Claude, then GPT, then Llama. The first two are aliases that OpenRouter resolves to the
+    # newest of the family; there is none for Llama, whose id has been routable since 2024.
+    "~anthropic/claude-sonnet-latest",
+    "~openai/gpt-latest",
+    "meta-llama/llama-3.3-70b-instruct",
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One HTTP API that speaks chat completions.
+
+    Attributes:
+        name: what routes call it: `name:model`. Lower-case letters, digits, `_` and `-`.
+        base_url: up to but without `/chat/completions`.
+        key: what is sent as `Authorization: Bearer …`; None for a server that wants none.
+        dialect: which column of the parameter table applies; "generic" sends all that OpenAI knows.
+        private: whether a request that must not be stored (`data_collection: "deny"`, `zdr`) may
+            go there, by your own judgement.
+        default_model: the model that is asked where no route names one.
+        most_models: how many models one request may list.
+        author: whose models it serves under their OpenRouter name without the author.
+        dots: whether a version is spelled with dots there (`4.5`), as OpenRouter does.
+        headers: sent with every request.
+    """
+
+    name: str
+    base_url: str
+    key: SecretStr | str | None = field(default=None, repr=False)
+    dialect: str = "generic"
+    private: bool = False
+    default_model: str | None = None
+    most_models: int = 1
+    author: str | None = None
+    dots: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the name and the URL, and wrap the key.
+
+        Raises:
+            ConfigurationError: one of them is malformed.
+        """
+        if not re.fullmatch(r"[a-z][a-z0-9_-]*", self.name):
+            raise ConfigurationError(f"an endpoint cannot be called {self.name!r}; use a-z, 0-9, _")
+        object.__setattr__(self, "base_url", checked_url(self.base_url, self.name))
+        if isinstance(self.key, str):
+            object.__setattr__(self, "key", SecretStr(self.key))
+
+    @property
+    def key_variable(self) -> str:
+        """The environment variable that holds its key."""
+        return f"{_shouted(self.name)}_API_KEY"
+
+    @property
+    def url_variable(self) -> str:
+        """The environment variable that replaces its base URL."""
+        return f"{_shouted(self.name)}_BASE_URL"
+
+
+# fmt: off
+OPENROUTER = Endpoint(
+    "openrouter", "https://openrouter.ai/api/v1", dialect="openrouter", private=True, most_models=3,
+    headers={"X-OpenRouter-Metadata": "enabled"},  # asks for its own attempts; they join the trail
+)
+OPENAI = Endpoint(
+    # Not a "-chat-latest" alias, which takes no tools, nor a reasoning model, which refuses
+    # sampling parameters: what answers in OpenRouter's place should take what OpenRouter took.
+    "openai", "https://api.openai.com/v1", dialect="openai", author="openai",
+    default_model="gpt-4.1",
+)
+GROQ = Endpoint(
+    "groq", "https://api.groq.com/openai/v1", dialect="groq",
+    default_model="llama-3.3-70b-versatile",
+)
+ANTHROPIC = Endpoint(
+    "anthropic", "https://api.anthropic.com/v1", dialect="anthropic", author="anthropic",
+    default_model="claude-sonnet-5", dots=False,
+)
+# fmt: on
+
+ENDPOINTS: dict[str, Endpoint] = {
+    row.name: row for row in (OPENROUTER, OPENAI, GROQ, ANTHROPIC)
+}  # the order of the direct ones is the order in which they are asked by default
+
+
+def resolve(settings: Settings, added: Iterable[Endpoint] = ()) -> dict[str, Endpoint]:
+    """Every endpoint that can be asked, with its key and URL.
+
+    Args:
+        settings: where keys and URLs come from.
+        added: the user's own endpoints; one of a built-in name replaces it.
+    """
+    rows = {**ENDPOINTS, **{endpoint.name: endpoint for endpoint in added}}
+    return {name: _with_settings(row, settings) for name, row in rows.items()}
+
+
+def parse_route(text: str, endpoints: Mapping[str, Endpoint]) -> Route:
+    """Read a route as it is written: `openai:gpt-4o`, `openai`, or an OpenRouter id.
+
+    Raises:
+        ConfigurationError: no such endpoint, or no model is named and the endpoint has no default.
+    """
+    prefix, colon, model = text.strip().partition(":")
+    if prefix == OPENROUTER.name and colon:
+        return Route(prefix, (checked_model(model),))
+    if prefix in endpoints:
+        return Route(prefix, (model or _default_model(endpoints[prefix]),))
+    if colon and "/" not in prefix:
+        raise ConfigurationError(
+            f"no endpoint is called {prefix!r} (in {text!r}); known: {', '.join(endpoints)}. "
+            "Add your own with Client(endpoints=[Endpoint(name, base_url)])"
+        )
+    return Route(OPENROUTER.name, (checked_model(text),))
+
+
+def checked_model(model: str) -> str:
+    """An OpenRouter id, checked for its form.
+
+    Raises:
+        ConfigurationError: it is not of the form `author/model`.
+    """
+    name = model.strip()
+    if re.fullmatch(r"(~?[\w.-]+/[\w.:@/-]+|@[\w-]+/[\w.-]+)", name):
+        return name
+    raise ConfigurationError(
+        f"{model!r} is not an OpenRouter model id; write author/model (openai/gpt-4o), "
+        "or endpoint:model to go straight to an endpoint (openai:gpt-4o)"
+    )
+
+
+def make_routes(
+    models: Sequence[str], fallbacks: Sequence[str] | None, endpoints: Mapping[str, Endpoint]
+) -> tuple[Route, ...]:
+    """The routes of a client, in order: OpenRouter's models, then the fallbacks.
+
+    Args:
+        models: OpenRouter ids (or routes) in order; three ride in one request.
+        fallbacks: routes in order; None for every direct endpoint whose key is set.
+        endpoints: those that can be asked.
+
+    Raises:
+        ConfigurationError: nothing can be asked, or a fallback names an endpoint without a key.
+    """
+    routes = _grouped([parse_route(model, endpoints) for model in models], endpoints)
+    if fallbacks is None:
+        direct = (e for e in endpoints.values() if e.name in ENDPOINTS and e.most_models == 1)
+        routes += [Route(e.name, (_nearest_model(e, models),)) for e in direct if e.key]
+    else:
+        routes += _grouped([parse_route(text, endpoints) for text in fallbacks], endpoints)
+    return _with_keys(routes, endpoints, chosen=fallbacks or ())
+
+
+def _with_keys(
+    routes: list[Route], endpoints: Mapping[str, Endpoint], chosen: Sequence[str]
+) -> tuple[Route, ...]:
+    """Leave out OpenRouter where only a direct key is set; a chosen fallback must have its key."""
+    for route in routes:
+        needs_key = route.endpoint in ENDPOINTS and not endpoints[route.endpoint].key
+        if needs_key and any(parse_route(text, endpoints) == route for text in chosen):
+            raise ConfigurationError(
+                f"the fallback {route} needs a key: set {endpoints[route.endpoint].key_variable}"
+            )
+    usable = [r for r in routes if r.endpoint not in ENDPOINTS or endpoints[r.endpoint].key]
+    if not usable:
+        raise ConfigurationError(
+            "no key is set. Set OPENROUTER_API_KEY (from https://openrouter.ai/settings/keys) in "
+            "the environment or in a .env file, or pass Client(api_key=…)"
+        )
+    return tuple(usable)
+
+
+def _grouped(routes: Sequence[Route], endpoints: Mapping[str, Endpoint]) -> list[Route]:
+    """Join neighbours of one endpoint into as few requests as it allows."""
+    grouped: list[Route] = []
+    runs: list[tuple[str, list[str]]] = []
+    for route in routes:
+        if not runs or runs[-1][0] != route.endpoint:
+            runs.append((route.endpoint, []))
+        runs[-1][1].extend(route.models)
+    for name, models in runs:
+        most = endpoints[name].most_models
+        grouped += [Route(name, group) for group in in_groups(list(dict.fromkeys(models)), most)]
+    return grouped
+
+
+def _nearest_model(endpoint: Endpoint, models: Sequence[str]) -> str:
+    """The model to ask a direct endpoint for: the first of the list that it serves, or its own.
+
+    OpenAI serves `openai/gpt-4o` as `gpt-4o`, Anthropic `anthropic/claude-sonnet-4.5` as
+    `claude-sonnet-4-5`. Aliases and variants have no equal there.
+    """
+    for model in models:
+        author, _, name = model.partition("/")
+        if author == endpoint.author and ":" not in name and "@" not in name:
+            return name if endpoint.dots else name.replace(".", "-")
+    return _default_model(endpoint)
+
+
+def _default_model(endpoint: Endpoint) -> str:
+    if endpoint.default_model:
+        return endpoint.default_model
+    raise ConfigurationError(
+        f"which model of {endpoint.name}? Write {endpoint.name}:model, or give it a default_model"
+    )
+
+
+def _with_settings(row: Endpoint, settings: Settings) -> Endpoint:
+    """The row with the key and URL that the settings hold for it."""
+    return replace(
+        row,
+        key=row.key or settings.secret(row.key_variable),
+        base_url=settings.read(row.url_variable) or row.base_url,
+    )
+
+
+def _shouted(name: str) -> str:
+    return name.upper().replace("-", "_")

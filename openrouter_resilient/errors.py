@@ -1,0 +1,111 @@
+"""The exception tree. Parents say what to do about it, leaves say what happened.
+
+    ResilientError                      everything this package raises on purpose
+    ├── ConfigurationError              before any request: what is missing or wrong, and the mend
+    ├── RequestRefused                  the request itself is at fault: change it
+    │   ├── InvalidRequest
+    │   ├── ContextTooLong
+    │   └── ContentBlocked
+    ├── CallFailed                      nobody answered: wait, or add a route
+    │   ├── DeadlineExceeded            (also a TimeoutError)
+    │   └── RoutesExhausted
+    ├── StreamInterrupted               after text was handed over; .partial has it
+    ├── InvalidStructuredOutput         an answer came, in the wrong shape
+    └── SpendingCapReached              nothing was sent: the cap is used up
+
+A test holds this drawing against the classes. No message, repr or pickle of them holds a key,
+a prompt or an answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openrouter_resilient.served import AttemptRecord
+    from openrouter_resilient.shapes import Completion
+
+
+class ResilientError(Exception):
+    """Everything this package raises on purpose.
+
+    Attributes:
+        history: what was tried, oldest first; empty where nothing was sent.
+    """
+
+    def __init__(self, message: str, *, history: tuple[AttemptRecord, ...] = ()) -> None:
+        """Keep the trail beside the message."""
+        super().__init__(message)
+        self.history = history
+
+
+class ConfigurationError(ResilientError, ValueError):
+    """Something is missing or wrong in the set-up; raised before any request."""
+
+
+class RequestRefused(ResilientError):
+    """The request itself is at fault. It was sent once, and no fallback was asked.
+
+    Attributes:
+        endpoint: the name of the endpoint that refused.
+        status: the HTTP status; None if the refusal came in a body or a stream.
+        code: the server's own code, as text; None if it gave none.
+        error_type: OpenRouter's `metadata.error_type`; None if it gave none.
+        server_message: the server's own words, at most 500 characters.
+        request_id: what to quote to the provider's support; None if it gave none.
+    """
+
+    endpoint: str | None = None
+    status: int | None = None
+    code: str | None = None
+    error_type: str | None = None
+    server_message: str = ""
+    request_id: str | None = None
+
+
+class InvalidRequest(RequestRefused):
+    """A parameter or a message is wrong (HTTP 400, 412, 413, 422)."""
+
+
+class ContextTooLong(RequestRefused):
+    """The prompt fits none of the plan's models; a model with a larger context may hold it."""
+
+
+class ContentBlocked(RequestRefused):
+    """Moderation or a guardrail refused the content; never walked around."""
+
+
+class CallFailed(ResilientError):
+    """Nobody answered. The attempts are in `.history`.
+
+    Attributes:
+        retry_after: seconds after which a server asked to be tried again; None if none did.
+    """
+
+    retry_after: float | None = None
+
+
+class DeadlineExceeded(CallFailed, TimeoutError):
+    """The deadline came before an answer did."""
+
+
+class RoutesExhausted(CallFailed):
+    """Every route had its turns, and none answered."""
+
+
+class StreamInterrupted(ResilientError):
+    """The stream broke after text had been handed over; nothing is generated again under it.
+
+    Attributes:
+        partial: the completion as far as it came; its `.text` is what was handed over.
+    """
+
+    partial: Completion | None = None
+
+
+class InvalidStructuredOutput(ResilientError):
+    """An answer came, and does not fit the model that was asked for."""
+
+
+class SpendingCapReached(ResilientError):
+    """The spending cap is used up; nothing was sent."""

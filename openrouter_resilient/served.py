@@ -1,0 +1,217 @@
+"""The truth about who answered: made of the replies' own words and the trail, never of a wish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from openrouter_resilient.routing.plan import Plan, Route, bare_model
+from openrouter_resilient.routing.step import History, Outcome, Reported
+
+
+@dataclass(frozen=True)
+class UpstreamAttempt:
+    """One attempt that OpenRouter itself made behind one of ours, as its metadata reports it."""
+
+    provider: str | None
+    model: str | None
+    status: int | None
+
+
+@dataclass(frozen=True)
+class AttemptRecord:
+    """One HTTP request of a call, and what came of it.
+
+    Attributes:
+        number: counted from 1.
+        route, endpoint, models: whom it asked, and for which models.
+        fault: the kind of fault, or None if it answered.
+        message: the server's words or the local cause; empty if it answered.
+        status: the HTTP status of a refusal.
+        seconds: how long it took.
+        model, provider, generation_id, request_id, cost: as the reply said; None if it did not.
+        retry_after: seconds after which the server asked to be tried again.
+        upstream: the attempts that OpenRouter made in its turn.
+    """
+
+    number: int
+    route: str
+    endpoint: str
+    models: tuple[str, ...]
+    fault: str | None
+    message: str
+    status: int | None
+    seconds: float
+    model: str | None = None
+    provider: str | None = None
+    generation_id: str | None = None
+    request_id: str | None = None
+    cost: float | None = None
+    retry_after: float | None = None
+    upstream: tuple[UpstreamAttempt, ...] = ()
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        if self.fault is None:
+            return f"{self.route} answered in {self.seconds:.1f} s"
+        status = f" ({self.status})" if self.status else ""
+        words = f": {self.message}" if self.message else ""
+        return f"{self.route} failed after {self.seconds:.1f} s, {self.fault}{status}{words}"
+
+
+@dataclass(frozen=True)
+class Served:
+    """Who answered, and what it took.
+
+    Attributes:
+        model: what the response said; None if it did not say. Never what was asked.
+        requested: the first model that was asked for.
+        endpoint: the endpoint that answered.
+        provider: who served it behind OpenRouter; None elsewhere.
+        generation_id: OpenRouter's id of the generation, from the body or `X-Generation-Id`.
+        request_id: the id to quote to the endpoint's support.
+        cost: in USD, as reported; None if unknown.
+        usage: token counts, as reported; None if unknown.
+        substituted: another model than the first asked answered; None if the response did not say.
+        attempts: every request of the call, oldest first.
+        seconds: how long the call took.
+        first_token_seconds: until the first token; None where a whole body came.
+        warnings: what was dropped on the way to this endpoint.
+        skipped: routes that this request could not take, and why.
+    """
+
+    model: str | None
+    requested: str
+    endpoint: str
+    provider: str | None
+    generation_id: str | None
+    request_id: str | None
+    cost: float | None
+    usage: dict[str, Any] | None
+    substituted: bool | None
+    attempts: tuple[AttemptRecord, ...]
+    seconds: float
+    first_token_seconds: float | None
+    warnings: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    finish_reason: str | None = field(default=None)
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        provider = f" ({self.provider})" if self.provider else ""
+        count = len(self.attempts)
+        tries = f"{count} attempt" if count == 1 else f"{count} attempts"
+        cost = "" if self.cost is None else f", ${self.cost:.6f}".rstrip("0").rstrip(".")
+        model = self.model or "an unnamed model"
+        return f"{model} via {self.endpoint}{provider}, {tries}, {self.seconds:.1f} s{cost}"
+
+
+def make_served(
+    plan: Plan, history: History, *, started_at: float, now: float, warnings: tuple[str, ...]
+) -> Served:
+    """What a finished call has to say of itself; the last outcome of the history is the answer."""
+    last = history[-1]
+    reported, route = last.reported, last.attempt.route
+    requested = plan.routes[0].models[0]
+    first = reported.first_token_at
+    return Served(
+        model=reported.model,
+        requested=requested,
+        endpoint=route.endpoint,
+        provider=reported.provider,
+        generation_id=reported.generation_id,
+        request_id=reported.request_id,
+        cost=reported.cost,
+        usage=reported.usage,
+        substituted=_substituted(requested, route, plan.routes[0], reported),
+        attempts=make_records(history),
+        seconds=now - started_at,
+        first_token_seconds=None if first is None else first - started_at,
+        warnings=warnings,
+        skipped=tuple(map(str, plan.skipped)),
+        finish_reason=reported.finish_reason,
+    )
+
+
+def make_records(history: History) -> tuple[AttemptRecord, ...]:
+    """The trail in public form."""
+    return tuple(map(_record, history))
+
+
+def _record(outcome: Outcome) -> AttemptRecord:
+    fault, reported, route = outcome.fault, outcome.reported, outcome.attempt.route
+    return AttemptRecord(
+        number=outcome.attempt.number,
+        route=str(route),
+        endpoint=route.endpoint,
+        models=route.models,
+        fault=fault.kind.value if fault else None,
+        message=(fault.message or fault.row.why) if fault else "",
+        status=fault.status if fault else None,
+        seconds=outcome.ended_at - outcome.started_at,
+        model=reported.model,
+        provider=reported.provider,
+        generation_id=reported.generation_id,
+        request_id=reported.request_id or (fault.request_id if fault else None),
+        cost=reported.cost,
+        retry_after=fault.retry_after if fault else None,
+        upstream=_upstream(reported.routing),
+    )
+
+
+def _upstream(routing: dict[str, Any] | None) -> tuple[UpstreamAttempt, ...]:
+    """OpenRouter's own attempts (its `openrouter_metadata.attempts`); odd entries are left out."""
+    attempts = routing.get("attempts") if routing else None
+    return tuple(
+        UpstreamAttempt(attempt.get("provider"), attempt.get("model"), attempt.get("status"))
+        for attempt in (attempts if isinstance(attempts, list) else ())
+        if isinstance(attempt, dict)
+    )
+
+
+def _substituted(requested: str, route: Route, first: Route, reported: Reported) -> bool | None:
+    """Whether another model than the first asked answered.
+
+    Not by string equality: the response may carry a dated canonical slug
+    (`anthropic/claude-4.5-sonnet-20250929` for `anthropic/claude-sonnet-4.5`), and an alias
+    (`~author/family-latest`) or a router (`openrouter/auto`) is meant to resolve to something else.
+    """
+    if reported.model is None:
+        return None
+    if route == first and len(first.models) == 1 and _is_open(requested):
+        return False
+    if route.endpoint != first.endpoint and bare_model(requested) != bare_model(route.models[0]):
+        return True
+    return not _same_model(requested, _selected(reported.routing) or reported.model, reported.model)
+
+
+def _is_open(model: str) -> bool:
+    """An id that leaves the choice to OpenRouter: an alias, a router or a preset."""
+    return model.startswith(("~", "openrouter/", "@"))
+
+
+def _selected(routing: dict[str, Any] | None) -> str | None:
+    """The routable id of the model that was selected, by OpenRouter's own account."""
+    endpoints = routing.get("endpoints") if routing else None
+    available = endpoints.get("available") if isinstance(endpoints, dict) else None
+    for entry in available if isinstance(available, list) else ():
+        if (
+            isinstance(entry, dict)
+            and entry.get("selected")
+            and isinstance(entry.get("model"), str)
+        ):
+            return str(entry["model"])
+    return None
+
+
+def _same_model(requested: str, *names: str) -> bool:
+    if requested.startswith("~"):
+        author, _, family = requested[1:].removesuffix("-latest").partition("/")
+        wanted = set(family.split("-"))
+        return any(
+            name.partition("/")[0] in (author, name) and wanted <= set(bare_model(name).split("-"))
+            for name in names
+        )
+    if requested.startswith(("openrouter/", "@")):
+        return True
+    return any(bare_model(requested) == bare_model(name) for name in names)

@@ -1,0 +1,140 @@
+"""Keys, URLs, chain and limits: from arguments, then the environment, then a `.env` file.
+
+Read when a client is made, never at import, and `os.environ` is not touched. Which variable belongs
+to which endpoint stands in the endpoint table, not here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from openrouter_resilient.errors import ConfigurationError
+
+MODELS_VARIABLE = "OPENROUTER_RESILIENT_MODELS"
+FALLBACKS_VARIABLE = "OPENROUTER_RESILIENT_FALLBACKS"
+DEADLINE_VARIABLE = "OPENROUTER_RESILIENT_DEADLINE"
+
+
+class Settings:
+    """Named values and where each came from. Its repr shows neither."""
+
+    def __init__(
+        self,
+        arguments: Mapping[str, str | None] | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """Prepare to look values up.
+
+        Args:
+            arguments: values given in code, by the name of the variable they stand for.
+            environment: the process's own where None.
+            folder: where the search for a `.env` begins, upwards; the working directory where None.
+        """
+        self._arguments = arguments or {}
+        self._environment = os.environ if environment is None else environment
+        self._folder = folder
+
+    def read(self, variable: str) -> str | None:
+        """The value of a variable; None where it is nowhere set, or set to nothing."""
+        return self._find(variable)[0]
+
+    def origin(self, variable: str) -> str | None:
+        """Where a value comes from: "argument", "environment" or the path of the `.env` file."""
+        return self._find(variable)[1]
+
+    def secret(self, variable: str) -> SecretStr | None:
+        """A key, as a secret.
+
+        Raises:
+            ConfigurationError: it holds characters that no HTTP header may carry.
+        """
+        key = self.read(variable)
+        if key is None:
+            return None
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ConfigurationError(
+                f"{variable} holds spaces or characters that no key has; copy the key again"
+            )
+        return SecretStr(key)
+
+    def listed(self, variable: str) -> list[str] | None:
+        """A comma-separated list; None where it is not set."""
+        value = self.read(variable)
+        return (
+            None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+        )
+
+    def seconds(self, variable: str) -> float | None:
+        """A number of seconds; None where it is not set.
+
+        Raises:
+            ConfigurationError: it is no number.
+        """
+        value = self.read(variable)
+        try:
+            return None if value is None else float(value)
+        except ValueError:
+            raise ConfigurationError(
+                f"{variable} must be a number of seconds, such as 30"
+            ) from None
+
+    def _find(self, variable: str) -> tuple[str | None, str | None]:
+        """The first source that has it; an empty value counts as none."""
+        value = (self._arguments.get(variable) or "").strip()
+        if value:
+            return value, "argument"
+        value = self._environment.get(variable, "").strip()
+        if value:
+            return value, "environment"
+        value = (self._dotenv.get(variable) or "").strip()
+        return (value, str(self._dotenv_path)) if value else (None, None)
+
+    @cached_property
+    def _dotenv_path(self) -> Path | None:
+        """The nearest `.env`, upwards from the working directory (never from site-packages)."""
+        start = (self._folder or Path.cwd()).absolute()
+        paths = (folder / ".env" for folder in (start, *start.parents))
+        return next((path for path in paths if path.is_file()), None)
+
+    @cached_property
+    def _dotenv(self) -> Mapping[str, str | None]:
+        if self._dotenv_path is None:
+            return {}
+        from dotenv import dotenv_values  # noqa: PLC0415  25 ms, spent only where a file is
+
+        try:
+            return dotenv_values(self._dotenv_path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(
+                f"{self._dotenv_path} cannot be read ({type(error).__name__}); mend or remove it"
+            ) from error
+
+
+def checked_url(url: str, name: str) -> str:
+    """A base URL without its trailing slash.
+
+    Raises:
+        ConfigurationError: it has no scheme or host, or holds credentials.
+    """
+    try:
+        parts = urlsplit(url)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_fine = urlsplit(""), False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+        raise ConfigurationError(
+            f"the base URL of {name} needs a scheme and a host, such as https://example.org/v1"
+        )
+    if parts.username or parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"the base URL of {name} may hold no credentials, query or fragment; give the key apart"
+        )
+    return url.rstrip("/")

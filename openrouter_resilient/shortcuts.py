@@ -1,0 +1,62 @@
+"""`llm_complete(prompt)` on a client that is made when it is first needed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cachetools import LRUCache
+
+from openrouter_resilient.client import Client
+from openrouter_resilient.endpoints.table import ENDPOINTS
+from openrouter_resilient.settings import DEADLINE_VARIABLE, FALLBACKS_VARIABLE, MODELS_VARIABLE
+from openrouter_resilient.shapes import Completion
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+_VARIABLES = (
+    *(name for row in ENDPOINTS.values() for name in (row.key_variable, row.url_variable)),
+    *(MODELS_VARIABLE, FALLBACKS_VARIABLE, DEADLINE_VARIABLE),
+)
+_CLIENTS: LRUCache[tuple[object, ...], Client] = LRUCache(16)
+_LOCK = threading.Lock()
+
+
+def llm_complete(
+    prompt: str | Sequence[Mapping[str, Any] | BaseModel], **options: Any
+) -> Completion:
+    """Ask once, and get an answer whatever happens to the provider.
+
+    The client behind it is made at the first call, from the environment or a `.env` file, and
+    shared by all threads; when those variables or the working directory change, a new one is made.
+
+    Args:
+        prompt: a text, or messages in chat-completions form, oldest first.
+        **options: everything that `Client.complete` takes: system, models, fallbacks, deadline
+            (seconds), temperature, …
+
+    Returns:
+        The completion: `str()` of it is the text, `.served` says who gave it.
+
+    Raises:
+        ResilientError, TypeError, ValueError: as `Client.complete` does.
+    """
+    return shared_client().complete(prompt, **options)
+
+
+def shared_client(**options: Any) -> Client:
+    """The client for these settings in this environment, made once for all threads.
+
+    Args:
+        **options: what `Client` takes, each with a repr that tells it from others.
+    """
+    environment = tuple(map(os.environ.get, _VARIABLES))
+    wanted = (os.getcwd(), environment, repr(sorted(options.items())))  # noqa: PTH109  0.5 µs, not 10
+    with _LOCK:
+        client = _CLIENTS.get(wanted)
+        if client is None:
+            client = _CLIENTS[wanted] = Client(**options)
+        return client

@@ -1,0 +1,126 @@
+"""Text as it comes. Nothing that was handed over is ever generated again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from openrouter_resilient.errors import StreamInterrupted
+from openrouter_resilient.routing.faults import Broken, Fault
+from openrouter_resilient.served import Served
+from openrouter_resilient.shapes import Completion, Delta
+from openrouter_resilient.wire.exchange import Exchange
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Ended = Callable[[Exchange, Fault | None], Served]
+
+
+class Stream:
+    """An answer that is still being given. Iterate it for text, or call `deltas()` for everything.
+
+    Use it as a context manager, so that leaving early ends the generation (and, where the provider
+    supports that, its cost). Not to be shared between threads.
+    """
+
+    def __init__(self, exchange: Exchange, ready: list[Delta], ended: Ended) -> None:
+        """Take over an exchange whose first deltas have come.
+
+        Args:
+            exchange: the attempt that answers.
+            ready: what has come of it.
+            ended: called once, when it has ended, with the fault if it broke.
+        """
+        self._exchange = exchange
+        self._ready = ready
+        self._ended = ended
+        self._completion: Completion | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        """The pieces of text as they come.
+
+        Raises:
+            StreamInterrupted: it broke; `.partial` has what came before.
+        """
+        for delta in self.deltas():
+            if delta.text:
+                yield delta.text
+
+    def deltas(self) -> Iterator[Delta]:
+        """Everything as it comes: text, reasoning, pieces of tool calls.
+
+        Raises:
+            StreamInterrupted: it broke; `.partial` has what came before.
+        """
+        while True:
+            ready, self._ready = self._ready, []
+            yield from ready
+            if self._completion is not None:
+                return
+            if self._exchange.done:
+                self._end(None)
+                return
+            try:
+                self._ready = self._exchange.advance()
+            except Broken as broken:
+                self._break(broken.fault)
+
+    @property
+    def completion(self) -> Completion:
+        """The whole answer; what has not come yet is waited for.
+
+        Raises:
+            StreamInterrupted: it broke; `.partial` has what came before.
+        """
+        for _ in self.deltas():
+            pass
+        assert self._completion is not None  # noqa: S101  the loop ends with it, or raises
+        return self._completion
+
+    @property
+    def served(self) -> Served:
+        """Who answers; what has not come yet is waited for."""
+        return self.completion.served
+
+    def close(self) -> None:
+        """Stop here. `.completion` is what has come; asking for more gives nothing."""
+        if self._completion is None:
+            self._ready = []
+            self._end(None)
+
+    def __enter__(self) -> Self:
+        """Close it at the end of the block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Say whether it has ended, never what it says."""
+        return f"<Stream, {'open' if self._completion is None else 'ended'}>"
+
+    def _end(self, fault: Fault | None) -> Completion:
+        """Keep what has come, with its record."""
+        served = self._ended(self._exchange, fault)
+        self._completion = self._exchange.so_far()
+        self._completion._served = served  # noqa: SLF001  one package; users may only read it
+        return self._completion
+
+    def _break(self, fault: Fault) -> None:
+        partial = self._end(fault)
+        served = partial.served
+        error = StreamInterrupted(
+            f"the stream from {served.endpoint} broke after {len(partial.text)} characters, "
+            f"{fault}. What came is in .partial; ask again if a new answer may begin",
+            history=served.attempts,
+        )
+        error.partial = partial
+        raise error

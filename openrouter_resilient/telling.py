@@ -1,0 +1,109 @@
+"""How a call is told: the exception that fits its end, and the log lines on the way.
+
+Nothing here holds a prompt or an answer; a server's words appear in exceptions, with keys masked,
+and never in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from openrouter_resilient.errors import (
+    CallFailed,
+    ContextTooLong,
+    DeadlineExceeded,
+    RequestRefused,
+    ResilientError,
+    RoutesExhausted,
+)
+from openrouter_resilient.routing.faults import Fault, Kind, Scope
+from openrouter_resilient.routing.plan import Plan
+from openrouter_resilient.routing.step import History, Outcome, Reason, Stop
+from openrouter_resilient.served import Served, make_records
+
+LOG = logging.getLogger("openrouter_resilient")
+
+
+def error_for(stop: Stop, plan: Plan, history: History) -> ResilientError:
+    """The exception for a call that ended without an answer."""
+    if stop.reason in (Reason.REFUSED, Reason.TOO_LONG):
+        return _refused(history)
+    records = make_records(history)
+    trail = "; ".join(map(str, records)) or "nothing was sent"
+    error: CallFailed
+    if stop.reason is Reason.DEADLINE:
+        error = DeadlineExceeded(
+            f"nobody answered within {plan.deadline.seconds:g} s: {trail}. "
+            "Give a longer deadline, or add a fallback",
+            history=records,
+        )
+    else:
+        wait = f" A server asks to wait {stop.retry_after:.0f} s." if stop.retry_after else ""
+        skipped = f" Skipped: {'; '.join(map(str, plan.skipped))}." if plan.skipped else ""
+        error = RoutesExhausted(
+            f"every route failed: {trail}.{wait}{skipped} Mend what they say, or add a fallback",
+            history=records,
+        )
+    error.retry_after = stop.retry_after
+    return error
+
+
+def log_fault(outcome: Outcome) -> None:
+    """Warn that an attempt failed: a wrong key or a mistyped id must not hide behind a fallback."""
+    fault = outcome.fault
+    if fault is None or fault.scope is Scope.REQUEST:
+        return
+    route = outcome.attempt.route
+    status = f" ({fault.status})" if fault.status else ""
+    names = f", asked for {', '.join(route.models)}" if fault.kind is Kind.UNKNOWN_MODEL else ""
+    LOG.warning(
+        "%s failed after %.1f s, %s%s: %s%s",
+        route.endpoint,
+        outcome.ended_at - outcome.started_at,
+        fault.kind.value,
+        status,
+        fault.row.why,
+        names,
+    )
+
+
+def log_served(served: Served) -> None:
+    """Say who answered."""
+    if LOG.isEnabledFor(logging.INFO):
+        LOG.info("served by %s", served)
+
+
+def masked(fault: Fault, keys: tuple[str, ...]) -> Fault:
+    """The fault without any of the keys, should a server have echoed one."""
+    message, code = fault.message, fault.code
+    for key in keys:
+        message = message.replace(key, "[key]")
+        code = code.replace(key, "[key]") if code else code
+    if message == fault.message and code == fault.code:
+        return fault
+    return Fault(
+        fault.kind, message, fault.status, code, fault.error_type, fault.retry_after,
+        fault.relayed, fault.request_id,
+    )  # fmt: skip
+
+
+def _refused(history: History) -> RequestRefused:
+    """The refusal in the server's own words."""
+    outcome = history[-1]
+    fault = outcome.fault
+    assert fault is not None  # noqa: S101  the policy stops here for a fault only
+    kind = fault.row.raises or ContextTooLong
+    endpoint = outcome.attempt.route.endpoint
+    status = f" {fault.status}" if fault.status else ""
+    error = kind(
+        f"{endpoint} refused the request{status} ({fault.row.why}): {fault.message}. "
+        "Change the request; no fallback was asked",
+        history=make_records(history),
+    )
+    error.endpoint = endpoint
+    error.status = fault.status
+    error.code = fault.code
+    error.error_type = fault.error_type
+    error.server_message = fault.message
+    error.request_id = fault.request_id or outcome.reported.request_id
+    return error

@@ -1,0 +1,164 @@
+"""Chunks of a stream in, the answer they make up out, in the form a whole body has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openrouter_resilient.routing.faults import Broken, Fault, Kind
+from openrouter_resilient.shapes import Delta
+
+JOINED = frozenset({"content", "reasoning", "reasoning_content", "refusal"})
+EXTENDED = frozenset({"reasoning_details", "images", "annotations"})
+SPOKEN = ("content", "reasoning", "reasoning_content", "refusal", "tool_calls", "reasoning_details",
+          "images", "audio", "function_call")  # fmt: skip
+
+
+class Assembly:
+    """Grows by one chunk at a time.
+
+    Attributes:
+        top: the fields beside `choices`; what was said last wins, null says nothing.
+        failed: a choice that says it failed; None while none does.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.top: dict[str, Any] = {}
+        self.failed: dict[str, Any] | None = None
+        self._choices: dict[int, _Choice] = {}
+
+    @property
+    def begun(self) -> bool:
+        """A choice has begun."""
+        return bool(self._choices)
+
+    @property
+    def finish_reason(self) -> object:
+        """Why the first choice ended; None while it has not."""
+        first = self._choices.get(0)
+        return first.fields.get("finish_reason") if first else None
+
+    @property
+    def finished(self) -> bool:
+        """Every choice that began has said why it ended."""
+        return bool(self._choices) and all(
+            "finish_reason" in choice.fields for choice in self._choices.values()
+        )
+
+    def add(self, chunk: dict[str, Any]) -> Delta | None:
+        """Take a chunk in.
+
+        Returns:
+            What it brought of an answer; None if that is nothing a reader would see.
+
+        Raises:
+            Broken: a part of it is not what this API sends.
+        """
+        self.top.update(
+            chunk
+            if None not in chunk.values()
+            else {name: value for name, value in chunk.items() if value is not None}
+        )
+        choices = chunk.get("choices")
+        if not choices:
+            return None
+        if not isinstance(choices, list):
+            raise Broken(Fault(Kind.UNREADABLE, "choices is not a list"))
+        seen: Delta | None = None
+        for choice in choices:
+            delta = self._add_choice(choice, chunk)
+            seen = seen or delta
+        return seen
+
+    def body(self) -> dict[str, Any]:
+        """The answer as a whole body would have brought it."""
+        choices = [self._choices[index].body(index) for index in sorted(self._choices)]
+        return {**self.top, "object": "chat.completion", "choices": choices}
+
+    def _add_choice(self, choice: object, chunk: dict[str, Any]) -> Delta | None:
+        if not isinstance(choice, dict):
+            raise Broken(Fault(Kind.UNREADABLE, "a choice is not an object"))
+        index = choice.get("index")
+        index = index if isinstance(index, int) else 0
+        whole = self._choices.get(index)
+        if whole is None:
+            whole = self._choices[index] = _Choice()
+        for name, value in choice.items():
+            if value is not None and name not in ("delta", "index"):
+                whole.add_field(name, value)
+        if "error" in whole.fields or whole.fields.get("finish_reason") == "error":
+            self.failed = choice
+        delta = choice.get("delta")
+        if not delta or not isinstance(delta, dict):
+            return None
+        whole.add_delta(delta)
+        content = delta.get("content")
+        if content and isinstance(content, str):
+            return Delta(content, delta, chunk)
+        if any(delta.get(name) for name in SPOKEN):
+            return Delta("", delta, chunk)
+        return None
+
+
+class _Choice:
+    """One choice as far as it has come."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self._texts: dict[str, list[str]] = {}
+        self._message: dict[str, Any] = {}
+        self._calls: dict[int, dict[str, Any]] = {}
+
+    def add_field(self, name: str, value: Any) -> None:
+        """What stands beside the delta: finish reason, log probabilities, unknown fields."""
+        known = self.fields.get(name)
+        if isinstance(known, dict) and isinstance(value, dict):
+            for inner, part in value.items():
+                both = isinstance(known.get(inner), list) and isinstance(part, list)
+                known[inner] = known[inner] + part if both else part
+        else:
+            self.fields[name] = dict(value) if isinstance(value, dict) else value
+
+    def add_delta(self, delta: dict[str, Any]) -> None:
+        for name, value in delta.items():
+            if value is None:
+                continue
+            if name in JOINED and isinstance(value, str):
+                if value:
+                    self._texts.setdefault(name, []).append(value)
+                else:
+                    self._message.setdefault(name, "")
+            elif name == "tool_calls" and isinstance(value, list):
+                for place, call in enumerate(value):
+                    self._add_call(call, place)
+            elif name in EXTENDED and isinstance(value, list):
+                self._message.setdefault(name, []).extend(value)
+            else:
+                self._message[name] = value
+
+    def body(self, index: int) -> dict[str, Any]:
+        message = {"role": "assistant", "content": None, **self._message}
+        message.update({name: "".join(parts) for name, parts in self._texts.items()})
+        if self._calls:
+            message["tool_calls"] = [self._calls[place] for place in sorted(self._calls)]
+        return {**self.fields, "index": index, "message": message}
+
+    def _add_call(self, call: object, place: int) -> None:
+        """A tool call comes as an id and a name, then its arguments in pieces."""
+        if not isinstance(call, dict):
+            raise Broken(Fault(Kind.UNREADABLE, "a tool call is not an object"))
+        index = call.get("index")
+        whole = self._calls.setdefault(
+            index if isinstance(index, int) else place, {"type": "function", "function": {}}
+        )
+        whole.update({name: part for name, part in call.items() if part and name not in _PIECES})
+        function = call.get("function")
+        if isinstance(function, dict):
+            if function.get("name"):
+                whole["function"]["name"] = function["name"]
+            arguments = function.get("arguments")
+            if isinstance(arguments, str):
+                whole["function"]["arguments"] = whole["function"].get("arguments", "") + arguments
+
+
+_PIECES = frozenset({"function", "index"})

@@ -1,0 +1,370 @@
+"""One attempt read as deltas: first-token limit, then stall limit, always the deadline.
+
+A reply is read as what it is, whatever was asked and whatever its headers claim: a body that begins
+with `{` is one JSON body, one that begins like an event stream is a stream.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from openrouter_resilient.routing.deadline import Deadline
+from openrouter_resilient.routing.faults import Broken, Fault, Kind
+from openrouter_resilient.routing.recognition import classify_reply
+from openrouter_resilient.routing.step import Attempt, Reported
+from openrouter_resilient.shapes import Completion, Delta
+from openrouter_resilient.wire.assembly import SPOKEN, Assembly
+from openrouter_resilient.wire.clock import Clock
+from openrouter_resilient.wire.sse import BOM, SSEDecoder
+
+MAX_REPLY_BYTES = 32 * 1024 * 1024  # far above any answer; below what a small machine minds
+MAX_ERROR_BYTES = 256 * 1024  # an error that is longer says nothing more
+LINGER_S = 0.5  # after the finish: the usage chunk follows at once
+LINGER_FOR_DONE_S = 0.05  # after the usage: [DONE] comes with it, or never
+DONE = "[DONE]"
+EVENT_STARTS = (b":", b"data:", b"event:", b"id:", b"retry:")
+
+
+class Reply(Protocol):
+    """A reply whose headers have come."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers; names are found in any case."""
+
+    def read(self, until: float) -> bytes:
+        """The next bytes as they come, b"" at the end.
+
+        Raises:
+            Broken: they did not come by `until` (SILENT), or the connection broke.
+        """
+
+    def close(self, *, keep: bool) -> None:
+        """Let go of the connection.
+
+        Args:
+            keep: all that matters was read, so it may serve the next request.
+        """
+
+
+class Exchange:
+    """One attempt's reply, read step by step.
+
+    Attributes:
+        done: the whole answer has come.
+        stall: seconds of silence that are borne between two tokens.
+    """
+
+    def __init__(self, reply: Reply, attempt: Attempt, deadline: Deadline, clock: Clock) -> None:
+        """Take over a reply; `begin` it next."""
+        self.done = False
+        self.stall = attempt.stall
+        self._reply = reply
+        self._clock = clock
+        self._deadline = deadline
+        self._limit = min(attempt.first_token_by, deadline.at)
+        self._first_token_at: float | None = None
+        self._finished = False
+        self._assembly = Assembly()
+        self._decoder: SSEDecoder | None = None
+        self._body = bytearray()
+        self._is_body = False
+        self._size = 0
+        self._pending: Fault | None = None
+        self._whole: dict[str, Any] | None = None
+
+    def begin(self) -> None:
+        """Judge the status line and the headers.
+
+        Raises:
+            Broken: the reply is an error.
+        """
+        if self._reply.status != 200:
+            raise Broken(self._refused())
+        length = self._reply.headers.get("content-length", "")
+        if length.isdigit() and int(length) > MAX_REPLY_BYTES:
+            raise Broken(_too_big())
+
+    def advance(self) -> list[Delta]:
+        """Read on, until some bytes have come; what they bring of the answer, which may be nothing.
+
+        Raises:
+            Broken: the attempt failed. What came before it has been handed out by then.
+        """
+        if self._pending is not None:
+            raise Broken(self._pending)
+        deltas: list[Delta] = []
+        try:
+            self._take(self._read(), deltas)
+        except Broken as broken:
+            if not deltas:
+                raise
+            self._pending = broken.fault
+        if deltas:
+            now = self._clock.now()
+            self._first_token_at = self._first_token_at or now
+            if not self._finished:
+                self._limit = min(now + self.stall, self._deadline.at)
+        return deltas
+
+    def drain(self) -> Completion:
+        """The whole answer.
+
+        Raises:
+            Broken: the attempt failed.
+        """
+        while not self.done:
+            self.advance()
+        return self.completion()
+
+    def completion(self) -> Completion:
+        """The answer, once it is whole.
+
+        Raises:
+            Broken: it is none.
+        """
+        body = self._whole or self._assembly.body()
+        self._check_answer(body)
+        return self.so_far()
+
+    def so_far(self) -> Completion:
+        """The answer as far as it has come.
+
+        Raises:
+            Broken: it holds values of the wrong type.
+        """
+        body = self._whole or self._assembly.body()
+        try:
+            completion = Completion.model_validate(body)
+        except ValidationError as error:
+            fields = ", ".join(".".join(map(str, e["loc"])) for e in error.errors()[:3])
+            raise Broken(Fault(Kind.UNREADABLE, f"unexpected values in {fields}")) from None
+        if completion.id is None:
+            completion.id = self._generation_id()
+        return completion
+
+    def reported(self) -> Reported:
+        """What the reply has said of itself so far."""
+        said = self._whole or self._assembly.top
+        usage = said.get("usage")
+        usage = usage if isinstance(usage, dict) else None
+        routing = said.get("openrouter_metadata")
+        return Reported(
+            model=_text(said.get("model")),
+            provider=_text(said.get("provider")),
+            generation_id=self._generation_id(),
+            request_id=self._request_id(),
+            finish_reason=_finish_reason(self._whole) or _text(self._assembly.finish_reason),
+            usage=usage,
+            cost=_cost(usage),
+            routing=routing if isinstance(routing, dict) else None,
+            first_token_at=self._first_token_at,
+        )
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._reply.close(keep=self.done)
+
+    def _read(self) -> bytes:
+        """The next bytes; a limit that passes is silence, a stall, or after the finish nothing."""
+        try:
+            data = self._reply.read(min(self._limit, self._deadline.at))
+        except Broken as broken:
+            if self._finished:
+                return b""
+            if broken.fault.kind is Kind.SILENT and self._first_token_at is not None:
+                raise Broken(Fault(Kind.STALLED)) from None
+            raise
+        self._size += len(data)
+        if self._size > MAX_REPLY_BYTES:
+            raise Broken(_too_big())
+        if data and not self._finished and self._clock.now() >= self._limit:
+            kind = Kind.SILENT if self._first_token_at is None else Kind.STALLED
+            raise Broken(
+                Fault(kind)
+            )  # bytes came in time, again and again, and no token among them
+        return data
+
+    def _take(self, data: bytes, deltas: list[Delta]) -> None:
+        if self._decoder is not None:
+            self._take_events(self._decoder, data, deltas)
+            return
+        self._body += data
+        if not data:
+            self._take_body(deltas)
+        elif not self._is_body:
+            self._recognise(deltas)
+
+    def _recognise(self, deltas: list[Delta]) -> None:
+        """Tell a stream from a body by its first bytes; padding before them is no token."""
+        text = bytes(self._body).removeprefix(BOM).lstrip()
+        if text.startswith(EVENT_STARTS):
+            self._decoder = SSEDecoder()
+            self._take_events(self._decoder, text, deltas)
+        elif not text:
+            self._body.clear()
+        else:
+            self._is_body = not any(start.startswith(text) for start in EVENT_STARTS)
+
+    def _take_events(self, decoder: SSEDecoder, data: bytes, deltas: list[Delta]) -> None:
+        for payload in decoder.feed(data) if data else decoder.flush():
+            if payload == DONE:
+                self._finish()
+                return
+            self._take_chunk(payload, deltas, at_end=not data)
+        if decoder.fault is not None:
+            raise Broken(decoder.fault)
+        if not data:
+            self._finish()
+
+    def _take_chunk(self, payload: str, deltas: list[Delta], *, at_end: bool) -> None:
+        try:
+            chunk = json.loads(payload, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            if at_end:
+                raise Broken(Fault(Kind.TRUNCATED, "the stream ends within an event")) from None
+            raise Broken(Fault(Kind.UNREADABLE, "an event is not JSON")) from None
+        if not isinstance(chunk, dict):
+            raise Broken(Fault(Kind.UNREADABLE, "an event is not an object"))
+        assembly = self._assembly
+        delta = assembly.add(chunk)
+        if chunk.get("error"):
+            raise Broken(self._classified(200, chunk))
+        if assembly.failed is not None:
+            raise Broken(self._classified(200, assembly.failed))
+        if delta is not None:
+            deltas.append(delta)
+        if not self._finished and assembly.finished:
+            self._finished = True
+            self._limit = min(self._clock.now() + LINGER_S, self._deadline.at)
+        elif self._finished and chunk.get("usage"):
+            self._limit = min(self._clock.now() + LINGER_FOR_DONE_S, self._limit)
+
+    def _take_body(self, deltas: list[Delta]) -> None:
+        """A body that has come to its end."""
+        text = bytes(self._body).removeprefix(BOM).strip()
+        if not text:
+            raise Broken(Fault(Kind.EMPTY, "the body is empty"))
+        try:
+            body = json.loads(text.decode(), parse_constant=_no_constant)
+        except UnicodeDecodeError:
+            raise Broken(Fault(Kind.UNREADABLE, "the body is not UTF-8")) from None
+        except (ValueError, RecursionError):
+            raise Broken(self._not_json(text)) from None
+        if not isinstance(body, dict):
+            raise Broken(Fault(Kind.UNREADABLE, "the body is not an object"))
+        self._whole = body
+        if body.get("error"):
+            raise Broken(self._classified(200, body))
+        self.done = True
+        self._check_answer(body)
+        message = body["choices"][0]["message"]
+        text_part = message.get("content")
+        deltas.append(Delta(text_part if isinstance(text_part, str) else "", message, body))
+
+    def _not_json(self, text: bytes) -> Fault:
+        if text[:1] == b"<":
+            page = self._classified(200, text[:4096].decode(errors="replace"))
+            return Fault(Kind.UNREADABLE, page.message, request_id=page.request_id)
+        if text[:1] in (b"{", b"[") and text[-1:] not in (b"}", b"]"):
+            return Fault(Kind.TRUNCATED, "the body ends within its JSON")
+        return Fault(Kind.UNREADABLE, "the body is not JSON")
+
+    def _finish(self) -> None:
+        """The stream has come to its end, by `[DONE]` or by its last byte."""
+        if not self._finished and self._assembly.begun:
+            raise Broken(Fault(Kind.TRUNCATED, "the stream ends without a finish_reason"))
+        self.done = True
+
+    def _check_answer(self, body: dict[str, Any]) -> None:
+        """An answer has a choice with something in it.
+
+        A model that thought and was cut off by max_tokens did answer: completion tokens say so.
+        """
+        choices = body.get("choices")
+        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+            raise Broken(self._fault(Kind.EMPTY, "there are no choices"))
+        failed = next((c for c in choices if isinstance(c, dict) and _failed(c)), None)
+        if failed is not None:
+            raise Broken(self._classified(200, failed))
+        message = choices[0].get("message")
+        if not isinstance(message, dict):
+            raise Broken(self._fault(Kind.EMPTY, "a choice has no message"))
+        usage = body.get("usage")
+        counted = isinstance(usage, dict) and bool(usage.get("completion_tokens"))
+        if not counted and not any(message.get(name) for name in SPOKEN):
+            blocked = choices[0].get("finish_reason") == "content_filter"
+            raise Broken(self._fault(Kind.BLOCKED if blocked else Kind.EMPTY, ""))
+
+    def _refused(self) -> Fault:
+        """Read what an error says, as far as it comes in time, and name it."""
+        body = bytearray()
+        try:
+            while len(body) < MAX_ERROR_BYTES:
+                data = self._reply.read(self._limit)
+                if not data:
+                    break
+                body += data
+                if self._clock.now() >= self._limit:
+                    break
+        except Broken:
+            pass  # the status alone names the fault well enough
+        return self._classified(self._reply.status, _parsed(bytes(body)))
+
+    def _classified(self, status: int, body: object) -> Fault:
+        return classify_reply(status, body, self._reply.headers, wall_now=self._clock.wall())
+
+    def _fault(self, kind: Kind, message: str) -> Fault:
+        return Fault(kind, message, request_id=self._request_id())
+
+    def _generation_id(self) -> str | None:
+        """OpenRouter's `X-Generation-Id` is there even where the body failed to come."""
+        said = (self._whole or self._assembly.top).get("id")
+        return _text(said) or self._reply.headers.get("x-generation-id")
+
+    def _request_id(self) -> str | None:
+        return self._reply.headers.get("x-request-id") or self._reply.headers.get("request-id")
+
+
+def _failed(choice: dict[str, Any]) -> bool:
+    return bool(choice.get("error")) or choice.get("finish_reason") == "error"
+
+
+def _too_big() -> Fault:
+    return Fault(Kind.TOO_BIG, f"more than {MAX_REPLY_BYTES // 2**20} MB")
+
+
+def _parsed(body: bytes) -> object:
+    """An error body as JSON, or as text."""
+    text = body.removeprefix(BOM).decode(errors="replace").strip()
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _finish_reason(body: dict[str, Any] | None) -> str | None:
+    choices = body.get("choices") if body else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return _text(first.get("finish_reason")) if isinstance(first, dict) else None
+
+
+def _cost(usage: dict[str, Any] | None) -> float | None:
+    cost = usage.get("cost") if usage else None
+    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,228 @@
+"""Time enforced in the socket, at no cost of a thread per call.
+
+`requests`' timeouts are per read, so that a server which drips one byte at a time is never late
+for them. Here every receive first asks how long is left until the limit of the attempt: headers,
+bodies, error bodies and TLS records all end in time. A pooled connection finds the limit in a
+thread-local that each attempt, and each read of it, sets.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from cachetools import TTLCache
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from openrouter_resilient.wire.clock import monotonic
+
+Address = tuple[Any, ...]
+KNOWN_FOR_S = 60.0  # how long a resolved name is used before it is looked up again
+
+
+class Limit(threading.local):
+    """The limits of the attempt that this thread is carrying out.
+
+    Attributes:
+        until: the instant by which the current read must be over.
+        connect_s: seconds that a new connection may take.
+        reused: whether the request went out on a connection that had served before.
+    """
+
+    until = float("inf")
+    connect_s = 5.0
+    reused = False
+
+
+LIMIT = Limit()
+
+
+def _arm(sock: socket.socket) -> None:
+    left = LIMIT.until - monotonic()
+    if left <= 0:
+        raise TimeoutError("the limit of this attempt has passed")
+    sock.settimeout(min(left, 3600.0))
+
+
+class TimedSocket(socket.socket):
+    """A socket that asks how long is left before it waits."""
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        """Receive, in time."""
+        _arm(self)
+        return super().recv_into(*args, **kwargs)
+
+    def recv(self, *args: Any, **kwargs: Any) -> bytes:
+        """Receive, in time."""
+        _arm(self)
+        return super().recv(*args, **kwargs)
+
+    def sendall(self, *args: Any, **kwargs: Any) -> None:
+        """Send all, in time: Python bounds the whole of it by one timeout."""
+        _arm(self)
+        super().sendall(*args, **kwargs)
+
+
+class TimedTLSSocket(ssl.SSLSocket):
+    """The same over TLS, where one read may take several records."""
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        """Receive, in time."""
+        _arm(self)
+        return super().recv_into(*args, **kwargs)
+
+    def recv(self, *args: Any, **kwargs: Any) -> bytes:
+        """Receive, in time."""
+        _arm(self)
+        return super().recv(*args, **kwargs)
+
+    def send(self, *args: Any, **kwargs: Any) -> int:
+        """Send, in time; `sendall` is made of these."""
+        _arm(self)
+        return super().send(*args, **kwargs)
+
+
+class Resolver:
+    """Names to addresses, in time, each looked up once for many calls.
+
+    `getaddrinfo` blocks and cannot be interrupted, so it runs in a daemon thread: one a name,
+    however many calls wait for it. If a name stops resolving, its last addresses are used again.
+    """
+
+    def __init__(self, lookup: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
+        """Begin knowing nothing."""
+        self._lookup = lookup
+        self._fresh: TTLCache[tuple[str, int], list[Address]] = TTLCache(
+            256, KNOWN_FOR_S, monotonic
+        )
+        self._last: dict[tuple[str, int], list[Address]] = {}
+        self._asking: dict[tuple[str, int], _Question] = {}
+        self._lock = threading.Lock()
+
+    def addresses(self, host: str, port: int, until: float) -> list[Address]:
+        """The addresses of a host, as `getaddrinfo` gives them.
+
+        Raises:
+            OSError: it did not resolve; TimeoutError if that was not known by `until`.
+        """
+        key = (host, port)
+        with self._lock:
+            known = self._fresh.get(key)
+            if known is not None:
+                return known
+            question = self._asking.get(key)
+            if question is None:
+                question = self._asking[key] = _Question()
+                threading.Thread(
+                    target=self._ask, args=(key, question), name="openrouter-resolver", daemon=True
+                ).start()
+        in_time = question.answered.wait(max(0.0, until - monotonic()))
+        if question.addresses:
+            return question.addresses
+        stale = self._last.get(key)
+        if stale:
+            return stale
+        raise question.error if in_time and question.error else TimeoutError("name resolution")
+
+    def _ask(self, key: tuple[str, int], question: _Question) -> None:
+        host, port = key
+        try:
+            question.addresses = self._lookup(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            question.error = error if isinstance(error, OSError) else socket.gaierror(str(error))
+        with self._lock:
+            self._asking.pop(key, None)
+            if question.addresses:
+                self._fresh[key] = self._last[key] = question.addresses
+        question.answered.set()
+
+
+class _Question:
+    def __init__(self) -> None:
+        self.answered = threading.Event()
+        self.addresses: list[Address] = []
+        self.error: OSError | None = None
+
+
+RESOLVER = Resolver()
+
+
+def connect(host: str, port: int, options: Any, until: float) -> TimedSocket:
+    """A connected socket, each address given its share of the time.
+
+    Raises:
+        OSError: none of the addresses could be reached; TimeoutError if time ran out.
+    """
+    addresses = RESOLVER.addresses(host, port, until)
+    failure: OSError = OSError("the name has no addresses")
+    for place, (family, kind, protocol, _name, address) in enumerate(addresses):
+        left = until - monotonic()
+        if left <= 0:
+            raise TimeoutError("connect")
+        sock = TimedSocket(family, kind, protocol)
+        try:
+            for option in options or ():
+                sock.setsockopt(*option)
+            sock.settimeout(left / (len(addresses) - place))
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            sock.settimeout(max(0.001, until - monotonic()))  # what is left bounds the handshake
+            return sock
+    raise failure
+
+
+class _Timed:
+    """What the plain and the TLS connection have in common: connecting in time, counting uses."""
+
+    uses = 0
+
+    def _new_conn(self: Any) -> socket.socket:
+        until = min(monotonic() + LIMIT.connect_s, LIMIT.until)
+        self.uses = 0
+        try:
+            return connect(self._dns_host, self.port, self.socket_options, until)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no connection in time") from error
+        except OSError as error:
+            raise NewConnectionError(self, "no connection") from error
+
+    def request(self: Any, *args: Any, **kwargs: Any) -> None:
+        LIMIT.reused = self.uses > 0
+        self.uses += 1
+        super().request(*args, **kwargs)  # type: ignore[misc]  # of the connection it is mixed into
+
+
+class TimedConnection(_Timed, HTTPConnection):
+    """HTTP in time."""
+
+
+class TimedTLSConnection(_Timed, HTTPSConnection):
+    """HTTPS in time."""
+
+
+class TimedPool(HTTPConnectionPool):
+    """Connections of one host."""
+
+    ConnectionCls = TimedConnection
+
+
+class TimedTLSPool(HTTPSConnectionPool):
+    """TLS connections of one host."""
+
+    ConnectionCls = TimedTLSConnection
+
+
+POOLS = {"http": TimedPool, "https": TimedTLSPool}

@@ -1,0 +1,227 @@
+"""One request through requests' adapter; keys go to their own host only.
+
+The adapter alone, without a `requests.Session`: no `.netrc` that replaces the key, no redirects
+that carry it along, no cookies, and the environment's proxies and CA bundle are looked up once.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.models import PreparedRequest
+from requests.structures import CaseInsensitiveDict
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
+from urllib3.exceptions import HTTPError
+from urllib3.util.ssl_ import create_urllib3_context
+
+from openrouter_resilient.errors import ConfigurationError
+from openrouter_resilient.routing.faults import Broken, Fault, Kind
+from openrouter_resilient.routing.recognition import classify_exception
+from openrouter_resilient.wire.clock import monotonic
+from openrouter_resilient.wire.exchange import Reply
+from openrouter_resilient.wire.sockets import LIMIT, POOLS, TimedTLSSocket
+
+READ_BYTES = 64 * 1024
+END_OF_BODY_S = 0.02  # worth waiting to save a new connection
+POOL_SIZE = 64  # connections kept for the next call; more are made where more calls run at once
+WIRE_FAILURES = (requests.RequestException, HTTPError, OSError, ValueError)
+
+
+class Transport(Protocol):
+    """One HTTP request under a limit."""
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, *, until: float) -> Reply:
+        """Send, and return once the headers have come.
+
+        Raises:
+            Broken: they did not come by `until`, or the connection broke.
+        """
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
+class RequestsTransport:
+    """The real one. Thread-safe; a forked child begins with connections of its own."""
+
+    def __init__(self, connect_timeout: float = 5.0) -> None:
+        """Open nothing yet."""
+        self._connect_timeout = connect_timeout
+        self._process = os.getpid()
+        self._channels: dict[str, _Channel] = {}
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, *, until: float) -> Reply:
+        """Send, and return once the headers have come; see `Transport.post`."""
+        if os.getpid() != self._process:  # a socket shared with the parent mixes up the answers
+            self._channels = {}
+            self._process = os.getpid()
+        channel = self._channels.get(url)
+        if channel is None:
+            channel = self._channels.setdefault(url, _Channel(url))
+        LIMIT.until = until
+        LIMIT.connect_s = self._connect_timeout
+        LIMIT.reused = False
+        try:
+            return channel.post(headers, body)
+        except WIRE_FAILURES as error:
+            fault = classify_exception(error)
+            if fault.kind is Kind.RESET and LIMIT.reused:
+                channel.forget_connections()  # the idle ones beside it are as old
+                fault = Fault(Kind.STALE_CONNECTION, fault.message)
+            raise Broken(fault) from None  # the library's text may hold the URL's host and port
+        finally:
+            LIMIT.until = float("inf")
+
+    def close(self) -> None:
+        """Close every connection; those in use close when their call ends."""
+        channels, self._channels = self._channels, {}
+        for channel in channels.values():
+            channel.close()
+
+
+class _Channel(HTTPAdapter):
+    """requests' adapter for one URL, with all that does not change between two calls worked out."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        parts = urlsplit(url)
+        self._context = _tls_context() if parts.scheme == "https" else None
+        super().__init__(pool_connections=4, pool_maxsize=POOL_SIZE)
+        self._proxy = select_proxy(url, get_environ_proxies(url))
+        self._target = {
+            "host": parts.hostname,
+            "port": parts.port or (443 if self._context else 80),
+            "scheme": parts.scheme,
+        }
+        request = PreparedRequest()
+        request.url = url
+        self._request_url = super().request_url(request, get_environ_proxies(url))
+        self._pool = self._new_pool()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def get_connection_with_tls_context(self, *_args: Any, **_kwargs: Any) -> Any:
+        return self._pool
+
+    def cert_verify(self, *_args: Any, **_kwargs: Any) -> None:
+        """Nothing to do: the context that the pool has verifies."""
+
+    def request_url(self, *_args: Any, **_kwargs: Any) -> str:
+        return self._request_url
+
+    def build_response(self, req: Any, resp: Any) -> Any:  # noqa: ARG002  the adapter's signature
+        return resp
+
+    def post(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        request = PreparedRequest()
+        request.method, request.url, request.body = "POST", self._url, body
+        request.headers = CaseInsensitiveDict(headers)
+        request.headers["Content-Length"] = str(len(body))
+        raw = self.send(request, stream=True)
+        try:
+            return _Reply(raw)
+        except Broken:
+            raw.close()
+            raise
+
+    def forget_connections(self) -> None:
+        self.close()
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> Any:
+        if self._proxy is None:
+            return self.poolmanager.connection_from_host(**self._target)
+        manager = self.proxy_manager_for(self._proxy, ssl_context=self._context)
+        if not self._proxy.startswith("socks"):  # its pools are its own, and time a read each
+            manager.pool_classes_by_scheme = POOLS
+        return manager.connection_from_host(**self._target)
+
+
+class _Reply:
+    """A reply whose body is read as it comes."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self._inflate = _inflater(raw.headers.get("content-encoding", ""))
+        self.status: int = raw.status
+        self.headers: Mapping[str, str] = raw.headers
+
+    def read(self, until: float) -> bytes:
+        if self._inflate is not None and self._inflate.unconsumed_tail:
+            return self._inflated(b"")
+        LIMIT.until = until
+        try:
+            data: bytes = self._raw.read1(READ_BYTES)
+            return data if self._inflate is None else self._inflated(data)
+        except (*WIRE_FAILURES, zlib.error) as error:
+            raise Broken(classify_exception(error)) from None
+        finally:
+            LIMIT.until = float("inf")
+
+    def close(self, *, keep: bool) -> None:
+        """Read a chunked body's end, which comes with its last chunk, to keep the connection."""
+        LIMIT.until = monotonic() + END_OF_BODY_S
+        try:
+            if not keep or self._raw.read1(READ_BYTES):
+                self._raw.close()
+        except WIRE_FAILURES:
+            self._raw.close()
+        finally:
+            LIMIT.until = float("inf")
+            self._raw.release_conn()
+
+    def _inflated(self, data: bytes) -> bytes:
+        """At most so much at a time, so that a small reply cannot become a huge one at once."""
+        assert self._inflate is not None  # noqa: S101  the caller looked
+        inflate = self._inflate
+        whole: bytes = inflate.decompress(inflate.unconsumed_tail + data, READ_BYTES)
+        while not whole and data:  # a gzip header alone gives nothing yet; b"" would mean the end
+            data = self._raw.read1(READ_BYTES)
+            whole = inflate.decompress(inflate.unconsumed_tail + data, READ_BYTES)
+        if not data and not whole and not inflate.eof:
+            raise zlib.error("the compressed body ends too early")
+        return whole
+
+
+def _inflater(encoding: str) -> Any:
+    """What undoes a Content-Encoding that was not asked for; None where there is none.
+
+    Raises:
+        Broken: an encoding this client does not read.
+    """
+    if encoding.strip().lower() in ("", "identity"):
+        return None
+    if encoding.strip().lower() in ("gzip", "x-gzip", "deflate"):
+        return zlib.decompressobj(zlib.MAX_WBITS | 32)
+    raise Broken(Fault(Kind.UNREADABLE, "an encoding that was not asked for"))
+
+
+def _tls_context() -> ssl.SSLContext:
+    """Verifies against the environment's CA bundle, or certifi's as requests does."""
+    bundle = (
+        os.environ.get("REQUESTS_CA_BUNDLE")
+        or os.environ.get("CURL_CA_BUNDLE")
+        or DEFAULT_CA_BUNDLE_PATH
+    )
+    context = create_urllib3_context()
+    context.sslsocket_class = TimedTLSSocket
+    try:
+        if Path(bundle).is_dir():
+            context.load_verify_locations(capath=bundle)
+        else:
+            context.load_verify_locations(cafile=bundle)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the CA bundle {bundle} cannot be read; mend REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE"
+        ) from error
+    return context
