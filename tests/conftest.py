@@ -1,0 +1,61 @@
+"""A clean environment for every test: no keys, no `.env`, no network but this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+
+import pytest
+
+from openrouter_resilient import Client
+from openrouter_resilient.simulator import Simulator
+
+PREFIXES = ("OPENROUTER", "OPENAI", "GROQ", "ANTHROPIC")
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch, tmp_path):
+    """Nothing of the machine's own settings reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(PREFIXES) or name.lower() in PROXIES:
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch):
+    """A test that would reach the network fails instead."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = address[0]
+            assert ipaddress.ip_address(host.partition("%")[0]).is_loopback, f"not loopback: {host}"
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def simulator():
+    """The four upstreams, healthy."""
+    with Simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def make_client(simulator):
+    """A client of the simulator's upstreams: OpenRouter, and OpenAI behind it, unless told else."""
+    made = []
+
+    def make(models="anthropic/claude-sonnet-4.5", fallbacks=("openai:gpt-4o",), **options):
+        options.setdefault("environment", simulator.environment())
+        client = Client(models, fallbacks=fallbacks, **options)
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        client.close()
