@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from weakref import WeakSet
 
 from pydantic import SecretStr
 
@@ -55,6 +57,7 @@ class Carrier:
         self._jitter = jitter
         self._headers = {name: _headers(row) for name, row in endpoints.items()}
         self._keys = tuple(filter(None, map(_bare_key, endpoints.values())))
+        _CARRIERS.add(self)
 
     def run(self, call: Call, *, drain: bool) -> tuple[Exchange, list[Delta]]:
         """Go on until an attempt counts: all of a whole answer, the first token of a stream."""
@@ -101,7 +104,7 @@ class Carrier:
             if exchange is not None:
                 exchange.close()
             raise
-        self._record(call, attempt, exchange, started_at, None)
+        self._record(call, attempt, exchange, started_at, None, ended=drain)
         if drain:
             exchange.close()
         exchange.stall = call.plan.limits.stall  # nothing stands behind it any more
@@ -139,8 +142,13 @@ class Carrier:
         exchange: Exchange | None,
         started_at: float,
         fault: Fault | None,
+        *,
+        ended: bool = True,
     ) -> None:
-        """Add an outcome to the history, and let the breakers learn from it."""
+        """Add an outcome to the history, and let the breakers learn from it.
+
+        A stream that has only begun proves a trial, and nothing else before it has `ended`.
+        """
         outcome = Outcome(
             attempt,
             fault,
@@ -150,7 +158,8 @@ class Carrier:
             exchange.reported() if exchange else Reported(),
         )
         call.history = (*call.history, outcome)
-        self.board.record(outcome)
+        if ended or attempt.trial:
+            self.board.record(outcome)
         log_fault(outcome)
 
     def served(self, call: Call) -> Served:
@@ -174,9 +183,8 @@ class Carrier:
             reported=exchange.reported(),
         )
         call.history = (*call.history[:-1], outcome)
-        if fault is not None:
-            self.board.record(outcome)
-            log_fault(outcome)
+        self.board.record(outcome)
+        log_fault(outcome)
         served = self.served(call)
         if fault is None:
             log_served(served)
@@ -185,6 +193,12 @@ class Carrier:
     def close(self) -> None:
         """Close every connection."""
         self._transport.close()
+
+    def begin_anew(self) -> None:
+        """In a forked child: no lock and no socket of the parent's is of any use."""
+        self.board.renew_lock()
+        self._budget.renew_lock()
+        self._transport.renew()
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:
@@ -202,3 +216,15 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
 
 def _bare_key(endpoint: Endpoint) -> str | None:
     return endpoint.key.get_secret_value() if isinstance(endpoint.key, SecretStr) else None
+
+
+_CARRIERS: WeakSet[Carrier] = WeakSet()
+
+
+def _after_fork() -> None:
+    for carrier in _CARRIERS:
+        carrier.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_after_fork)

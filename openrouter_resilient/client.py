@@ -94,6 +94,12 @@ class Client:
         Raises:
             ConfigurationError: a key is missing, or something given is malformed.
         """
+        self._options: dict[str, Any] = {
+            "models": models, "fallbacks": fallbacks, "deadline": deadline, "base_url": base_url,
+            "base_urls": base_urls, "endpoints": tuple(endpoints), "stall_timeout": stall_timeout,
+            "first_token_timeout": first_token_timeout, "connect_timeout": connect_timeout,
+            "rounds": rounds, "wire": wire,
+        }  # fmt: skip
         _check_seconds(
             deadline=deadline, first_token_timeout=first_token_timeout,
             stall_timeout=stall_timeout, connect_timeout=connect_timeout,
@@ -223,6 +229,15 @@ class Client:
     ) -> None:
         """Close it."""
         self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel without keys: they are read again from the environment where it arrives."""
+        bare = tuple(replace(endpoint, key=None) for endpoint in self._options["endpoints"])
+        return {**self._options, "endpoints": bare}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Arrive: a new client with the same settings and connections of its own."""
+        self.__init__(**state)  # type: ignore[misc]  # the settings are its arguments
 
     def __repr__(self) -> str:
         """Name the routes."""

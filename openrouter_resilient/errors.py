@@ -9,9 +9,7 @@
     ├── CallFailed                      nobody answered: wait, or add a route
     │   ├── DeadlineExceeded            (also a TimeoutError)
     │   └── RoutesExhausted
-    ├── StreamInterrupted               after text was handed over; .partial has it
-    ├── InvalidStructuredOutput         an answer came, in the wrong shape
-    └── SpendingCapReached              nothing was sent: the cap is used up
+    └── StreamInterrupted               after text was handed over; .partial has it
 
 A test holds this drawing against the classes. No message, repr or pickle of them holds a key,
 a prompt or an answer.
@@ -101,11 +99,3 @@ class StreamInterrupted(ResilientError):
     """
 
     partial: Completion | None = None
-
-
-class InvalidStructuredOutput(ResilientError):
-    """An answer came, and does not fit the model that was asked for."""
-
-
-class SpendingCapReached(ResilientError):
-    """The spending cap is used up; nothing was sent."""

@@ -76,15 +76,18 @@ class Settings:
         """A number of seconds; None where it is not set.
 
         Raises:
-            ConfigurationError: it is no number.
+            ConfigurationError: it is no positive number.
         """
         value = self.read(variable)
+        if value is None:
+            return None
         try:
-            return None if value is None else float(value)
+            seconds = float(value)
         except ValueError:
-            raise ConfigurationError(
-                f"{variable} must be a number of seconds, such as 30"
-            ) from None
+            seconds = 0.0
+        if 0.0 < seconds < float("inf"):
+            return seconds
+        raise ConfigurationError(f"{variable} must be a positive number of seconds, such as 30")
 
     def _find(self, variable: str) -> tuple[str | None, str | None]:
         """The first source that has it; an empty value counts as none."""
@@ -100,9 +103,12 @@ class Settings:
     @cached_property
     def _dotenv_path(self) -> Path | None:
         """The nearest `.env`, upwards from the working directory (never from site-packages)."""
-        start = (self._folder or Path.cwd()).absolute()
+        try:
+            start = (self._folder or Path.cwd()).absolute()
+        except FileNotFoundError:  # the working directory was removed
+            return None
         paths = (folder / ".env" for folder in (start, *start.parents))
-        return next((path for path in paths if path.is_file()), None)
+        return next((path for path in paths if _is_file(path)), None)
 
     @cached_property
     def _dotenv(self) -> Mapping[str, str | None]:
@@ -118,6 +124,14 @@ class Settings:
             ) from error
 
 
+def _is_file(path: Path) -> bool:
+    """Whether a file is there; a folder that may not be looked into has none for us."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def checked_url(url: str, name: str) -> str:
     """A base URL without its trailing slash.
 
@@ -129,11 +143,13 @@ def checked_url(url: str, name: str) -> str:
         port_is_fine = parts.port is None or parts.port > 0
     except ValueError:
         parts, port_is_fine = urlsplit(""), False
+    if " " in url or not url.isprintable():  # urlsplit would pass over a line end within it
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
         raise ConfigurationError(
             f"the base URL of {name} needs a scheme and a host, such as https://example.org/v1"
         )
-    if parts.username or parts.query or parts.fragment:
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise ConfigurationError(
             f"the base URL of {name} may hold no credentials, query or fragment; give the key apart"
         )

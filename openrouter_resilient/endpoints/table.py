@@ -119,7 +119,7 @@ def parse_route(text: str, endpoints: Mapping[str, Endpoint]) -> Route:
     Raises:
         ConfigurationError: no such endpoint, or no model is named and the endpoint has no default.
     """
-    prefix, colon, model = text.strip().partition(":")
+    prefix, colon, model = map(str.strip, text.partition(":"))
     if prefix == OPENROUTER.name and colon:
         return Route(prefix, (checked_model(model),))
     if prefix in endpoints:

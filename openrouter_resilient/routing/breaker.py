@@ -61,9 +61,10 @@ class Breaker:
         self._trial_until = now + TRIAL_LEASE_S
         return True
 
-    def end_trial(self) -> None:
-        """Give the trial back: it is over, or its caller was interrupted."""
-        self._trial_until = 0.0
+    def end_trial(self, began_by: float = float("inf")) -> None:
+        """Give the trial back, unless it is another that began after this instant."""
+        if self._trial_until - TRIAL_LEASE_S <= began_by:
+            self._trial_until = 0.0
 
     def answered(self, started_at: float, now: float) -> None:
         """Record an answer. One that was asked for before the breaker opened is old news."""
@@ -126,8 +127,13 @@ class BreakerBoard:
         if not attempt.trial:
             return True
         with self._lock:
-            due = [b for b in self._pair(attempt.route) if b.health(now).state is State.HALF_OPEN]
-            return bool(due) and all(breaker.begin_trial(now) for breaker in due)
+            pair = self._pair(attempt.route)
+            states = [breaker.health(now).state for breaker in pair]
+            if State.OPEN in states or State.HALF_OPEN not in states:
+                return False
+            for breaker in pair:
+                breaker.begin_trial(now)
+            return True
 
     def abandon(self, attempt: Attempt) -> None:
         """Give back what an attempt took that ended in no outcome (Ctrl-C)."""
@@ -145,6 +151,7 @@ class BreakerBoard:
             if fault is None:
                 endpoint.answered(*times)
                 route.answered(*times)
+                route.shunned_until = 0.0  # whatever it said before, the model is there
             elif fault.relayed or fault.scope in (Scope.REQUEST, Scope.MODEL):
                 endpoint.answered(*times)  # whoever says no, or that another is down, is up
             if fault is not None and fault.row.counts:
@@ -153,8 +160,12 @@ class BreakerBoard:
             if fault is not None:
                 self._hold_locked(fault, endpoint, route, outcome.ended_at)
             if attempt.trial:
-                endpoint.end_trial()
-                route.end_trial()
+                endpoint.end_trial(outcome.started_at)
+                route.end_trial(outcome.started_at)
+
+    def renew_lock(self) -> None:
+        """Take a new lock: a forked child inherits one that nobody in it will ever release."""
+        self._lock = threading.Lock()
 
     def _hold_locked(self, fault: Fault, endpoint: Breaker, route: Breaker, now: float) -> None:
         """Stay away for as long as the server asked, or from a model that does not exist."""
@@ -203,6 +214,10 @@ class RetryBudget:
                 return False
             self._tokens -= 1.0
             return True
+
+    def renew_lock(self) -> None:
+        """Take a new lock, in a forked child."""
+        self._lock = threading.Lock()
 
     def pay_in(self) -> None:
         """A call begins."""

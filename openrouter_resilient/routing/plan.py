@@ -102,7 +102,8 @@ def bare_model(model: str) -> str:
     `openai/gpt-4o:nitro`, `gpt-4o` and `gpt-4o-2024-08-06` are one; `anthropic/claude-sonnet-4.5`
     and its canonical slug `anthropic/claude-4.5-sonnet-20250929` are one, too.
     """
-    name = model.lower().rsplit("/", 1)[-1].split(":", 1)[0].split("@", 1)[0]
+    whole = model.lower()
+    name = (whole.split("@", 1)[0] or whole).rsplit("/", 1)[-1].split(":", 1)[0]
     name = re.sub(r"-(\d{8}|\d{4}-\d{2}-\d{2})$", "", name)
     name = re.sub(r"(?<=\d)-(?=\d{1,2}(-|$))", ".", name)
     return "-".join(sorted(part for part in name.split("-") if part))

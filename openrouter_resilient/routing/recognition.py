@@ -17,6 +17,7 @@ from typing import Any
 from openrouter_resilient.routing.faults import FAULTS, Fault, Kind, Scope
 
 MESSAGE_LIMIT = 500  # characters of a server's words that are kept
+HEAD_LIMIT = 4096  # characters of a page in which its title is looked for
 LONGEST_WAIT_S = 86_400.0  # a Retry-After beyond a day (a daily quota's) is a mistake
 
 # fmt: off
@@ -94,7 +95,6 @@ WORDS: tuple[tuple[tuple[int, ...], str, Kind], ...] = (
     ((404,),          r"no (allowed providers|endpoints)",              Kind.NO_PROVIDER),
     ((429,),          r"free-models-per-day|requests per day|\bdaily\b", Kind.QUOTA),
     ((403,),          r"moderation|flagged|prompt injection|guardrail|blocked", Kind.BLOCKED),
-    ((403,),          r"country|region|territory",                      Kind.FORBIDDEN),
     ((400,),          r"content (policy|management policy)|safety system", Kind.BLOCKED),
 )
 
@@ -291,7 +291,7 @@ def _retry_after(seen: _Evidence, headers: Mapping[str, str], wall_now: float) -
 def _number(value: object, *, scale: float = 1.0) -> float | None:
     try:
         wait = float(value) * scale  # type: ignore[arg-type]  # what is no number is ignored below
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return wait if 0.0 <= wait <= LONGEST_WAIT_S else None
 
@@ -318,7 +318,7 @@ def _words(error: Mapping[str, Any], body: object) -> str:
     said = error.get("message")
     text = said if isinstance(said, str) else body if isinstance(body, str) else ""
     if text.lstrip()[:1] == "<":
-        title = re.search(r"<title[^>]*>([^<]*)</title>", text, re.IGNORECASE)
+        title = re.search(r"<title[^>]*>([^<]*)</title>", text[:HEAD_LIMIT], re.IGNORECASE)
         text = f"an HTML page, {title[1].strip()!r}" if title else "an HTML page"
     return " ".join(text.split())[:MESSAGE_LIMIT]
 

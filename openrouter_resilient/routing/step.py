@@ -194,9 +194,10 @@ class _Situation:
         wait = _quick_wait(last)
         if wait is None or not self.may_retry or self.turns(last.attempt.route) > 1:
             return None
-        if self.health(last.attempt.route).state is not State.CLOSED:
-            return None
         ready_at = last.ended_at + wait
+        health = self.health(last.attempt.route)
+        if health.state is not State.CLOSED or health.busy(ready_at):
+            return None
         if self.plan.deadline.remaining(ready_at) < MIN_USEFUL_S:
             return None
         if ready_at > self.now:
@@ -208,18 +209,23 @@ class _Situation:
         """The best route that has not had its turn this round, the next round, or the end."""
         turn, waiting = self.round()
         if not waiting:
-            return self.stop()
+            return self.stop() if self.history else self.last_resort()
         route = min(waiting, key=self.rank)
         if self.is_extra(route, turn) and not self.may_retry:
             return self.stop()
-        ready_at = max(self.now, self.round_starts_at(turn), self.asked_for_at(route))
-        if self.plan.deadline.remaining(ready_at) < MIN_USEFUL_S:
-            if self.history:
-                return self.stop()
-            ready_at = self.now  # a breaker reorders; it never refuses the last resort
+        ready_at = self.ready_at(route, turn)
         if ready_at > self.now:
             return Wait(ready_at)
         return self.send(route, turn, [other for other in waiting if other != route])
+
+    def last_resort(self) -> Send | Stop:
+        """Nobody can be asked as late as they wish: whoever is back first, now.
+
+        A breaker reorders and never refuses.
+        """
+        if not self.plan.routes:
+            return self.stop()
+        return self.send(min(self.plan.routes, key=self.rank), 1, [])
 
     def send(self, route: Route, turn: int, behind: Sequence[Route]) -> Send:
         """The attempt with its limits: fair to the routes behind it, all that is left to the last.
@@ -240,7 +246,7 @@ class _Situation:
                 number=len(self.history) + 1,
                 turn=turn,
                 route=route,
-                first_token_by=self.now + share,
+                first_token_by=min(self.now + share, self.plan.deadline.at),
                 stall=min(self.plan.limits.stall, share) if behind else self.plan.limits.stall,
                 trial=trial,
                 charged=self.turns(route) > 0 or self.is_extra(route, turn),
@@ -259,13 +265,23 @@ class _Situation:
         """The current round, and the routes still to have their turn in it; empty at the end."""
         turn = max((outcome.attempt.turn for outcome in self.history), default=1)
         waiting = self.waiting(turn)
-        if waiting or turn >= self.plan.limits.rounds:
+        if waiting or not self.history or turn >= self.plan.limits.rounds:
             return turn, waiting
-        return turn + 1, self.usable()
+        return turn + 1, self.waiting(turn + 1)
 
     def waiting(self, turn: int) -> list[Route]:
+        """Those that may still be asked in this round, and before the deadline."""
         had = {outcome.attempt.route for outcome in self.history if outcome.attempt.turn == turn}
-        return [route for route in self.usable() if route not in had]
+        return [
+            route
+            for route in self.usable()
+            if route not in had
+            and self.plan.deadline.remaining(self.ready_at(route, turn)) >= MIN_USEFUL_S
+        ]
+
+    def ready_at(self, route: Route, turn: int) -> float:
+        """The instant at which it may be asked in this round."""
+        return max(self.now, self.round_starts_at(turn), self.asked_for_at(route))
 
     def usable(self) -> list[Route]:
         """The routes that this call's own trail does not rule out."""

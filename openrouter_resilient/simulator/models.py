@@ -30,6 +30,7 @@ OPENROUTER = _table(
     Model("anthropic/claude-sonnet-4.5",       "anthropic/claude-4.5-sonnet-20250929", "Anthropic",      1_000_000, 3.0,  15.0),
     Model("anthropic/claude-haiku-4.5",        "anthropic/claude-4.5-haiku-20251001",  "Anthropic",      200_000,   1.0,  5.0),
     Model("anthropic/claude-opus-4.5",         "anthropic/claude-4.5-opus-20251124",   "Amazon Bedrock", 200_000,   5.0,  25.0),
+    Model("anthropic/claude-3.5-sonnet",       "anthropic/claude-3.5-sonnet",         "Anthropic",      200_000,   3.0,  15.0),
     Model("openai/gpt-4o",                     "openai/gpt-4o",                        "OpenAI",         128_000,   2.5,  10.0),
     Model("openai/gpt-4o-mini",                "openai/gpt-4o-mini",                   "OpenAI",         128_000,   0.15, 0.6),
     Model("openai/gpt-4.1",                    "openai/gpt-4.1-2025-04-14",            "OpenAI",         1_047_576, 2.0,  8.0),

@@ -35,7 +35,7 @@ class Assembly:
     @property
     def finish_reason(self) -> object:
         """Why the first choice ended; None while it has not."""
-        first = self._choices.get(0)
+        first = self._choices.get(min(self._choices, default=0))
         return first.fields.get("finish_reason") if first else None
 
     @property
@@ -67,7 +67,8 @@ class Assembly:
         seen: Delta | None = None
         for choice in choices:
             delta = self._add_choice(choice, chunk)
-            seen = seen or delta
+            if delta is not None and (seen is None or not seen.text):
+                seen = delta
         return seen
 
     def body(self) -> dict[str, Any]:
@@ -94,7 +95,8 @@ class Assembly:
         whole.add_delta(delta)
         content = delta.get("content")
         if content and isinstance(content, str):
-            return Delta(content, delta, chunk)
+            first = index == 0 or 0 not in self._choices
+            return Delta(content if first else "", delta, chunk)
         if any(delta.get(name) for name in SPOKEN):
             return Delta("", delta, chunk)
         return None
@@ -132,7 +134,7 @@ class _Choice:
                 for place, call in enumerate(value):
                     self._add_call(call, place)
             elif name in EXTENDED and isinstance(value, list):
-                self._message.setdefault(name, []).extend(value)
+                self._extend(name, value)
             else:
                 self._message[name] = value
 
@@ -142,6 +144,13 @@ class _Choice:
         if self._calls:
             message["tool_calls"] = [self._calls[place] for place in sorted(self._calls)]
         return {**self.fields, "index": index, "message": message}
+
+    def _extend(self, name: str, value: list[Any]) -> None:
+        known = self._message.get(name)
+        if isinstance(known, list):
+            known.extend(value)
+        else:
+            self._message[name] = list(value)
 
     def _add_call(self, call: object, place: int) -> None:
         """A tool call comes as an id and a name, then its arguments in pieces."""

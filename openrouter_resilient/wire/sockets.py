@@ -8,6 +8,7 @@ thread-local that each attempt, and each read of it, sets.
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
@@ -104,6 +105,11 @@ class Resolver:
         self._asking: dict[tuple[str, int], _Question] = {}
         self._lock = threading.Lock()
 
+    def renew(self) -> None:
+        """In a forked child, whose parent's questions nobody will answer."""
+        self._asking = {}
+        self._lock = threading.Lock()
+
     def addresses(self, host: str, port: int, until: float) -> list[Address]:
         """The addresses of a host, as `getaddrinfo` gives them.
 
@@ -150,6 +156,8 @@ class _Question:
 
 
 RESOLVER = Resolver()
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=RESOLVER.renew)
 
 
 def connect(host: str, port: int, options: Any, until: float) -> TimedSocket:

@@ -37,12 +37,12 @@ class SSEDecoder:
             return []
         cut = self._buffer.rfind(b"\n\n", max(0, searched - 4))
         if cut < 0:
-            self._check_size(len(self._buffer))
+            self._check_size(self._buffer)
             return []
         whole = bytes(self._buffer[:cut])
         del self._buffer[: cut + 2]
         events = self._events(whole)
-        self._check_size(len(self._buffer))
+        self._check_size(self._buffer)
         return events
 
     def flush(self) -> list[str]:
@@ -94,7 +94,7 @@ class SSEDecoder:
         """The events before the first that is too large or no UTF-8; that one is the fault."""
         blocks: list[str] = []
         for block in whole.split(b"\n\n"):
-            self._check_size(len(block))
+            self._check_size(block)
             if self.fault is not None:
                 break
             try:
@@ -104,8 +104,11 @@ class SSEDecoder:
                 break
         return blocks
 
-    def _check_size(self, size: int) -> None:
-        if size > self._limit and self.fault is None:
+    def _check_size(self, block: bytes | bytearray) -> None:
+        """The line ends around an event do not count: how many are here depends on the cut."""
+        if len(block) <= self._limit or self.fault is not None:
+            return
+        if len(block.strip(b"\n")) > self._limit:
             self.fault = Fault(Kind.TOO_BIG, f"an event of more than {self._limit:,} bytes")
 
 

@@ -45,6 +45,9 @@ class Transport(Protocol):
             Broken: they did not come by `until`, or the connection broke.
         """
 
+    def renew(self) -> None:
+        """Forget every connection without closing it: they are the parent's."""
+
     def close(self) -> None:
         """Close every connection."""
 
@@ -55,14 +58,10 @@ class RequestsTransport:
     def __init__(self, connect_timeout: float = 5.0) -> None:
         """Open nothing yet."""
         self._connect_timeout = connect_timeout
-        self._process = os.getpid()
         self._channels: dict[str, _Channel] = {}
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, *, until: float) -> Reply:
         """Send, and return once the headers have come; see `Transport.post`."""
-        if os.getpid() != self._process:  # a socket shared with the parent mixes up the answers
-            self._channels = {}
-            self._process = os.getpid()
         channel = self._channels.get(url)
         if channel is None:
             channel = self._channels.setdefault(url, _Channel(url))
@@ -79,6 +78,10 @@ class RequestsTransport:
             raise Broken(fault) from None  # the library's text may hold the URL's host and port
         finally:
             LIMIT.until = float("inf")
+
+    def renew(self) -> None:
+        """Begin with connections of its own: one shared with the parent mixes up the answers."""
+        self._channels = {}
 
     def close(self) -> None:
         """Close every connection; those in use close when their call ends."""

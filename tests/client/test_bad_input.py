@@ -1,0 +1,104 @@
+"""What is wrong is said at once, before any request, with the way to put it right."""
+
+from __future__ import annotations
+
+import pytest
+
+from openrouter_resilient import Client, ConfigurationError, Endpoint
+
+
+def client(**options):
+    return Client(**{"api_key": "k", "environment": {}, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"models": "gpt-4o"}, "write author/model"),
+        ({"models": []}, "models must be one or more ids"),
+        ({"models": [""]}, "models must be one or more ids"),
+        ({"fallbacks": ["opnai:gpt-4o"]}, "no endpoint is called 'opnai'"),
+        ({"fallbacks": ["openai:gpt-4o"]}, "set OPENAI_API_KEY"),
+        ({"base_url": "openrouter.ai/api/v1"}, "needs a scheme and a host"),
+        ({"base_url": "ftp://openrouter.ai"}, "needs a scheme and a host"),
+        ({"base_url": "https://"}, "needs a scheme and a host"),
+        ({"base_url": "https://user:secret@host/v1"}, "may hold no credentials"),
+        ({"deadline": -1}, "deadline must be a positive number of seconds"),
+        ({"deadline": 0}, "deadline must be a positive number of seconds"),
+        ({"deadline": float("nan")}, "deadline must be a positive number of seconds"),
+        ({"stall_timeout": 0}, "stall_timeout must be a positive"),
+        ({"rounds": 0}, "rounds must be at least 1"),
+        ({"wire": "carrier pigeon"}, "wire must be"),
+        ({"api_key": "two words"}, "OPENROUTER_API_KEY holds spaces"),
+        ({"api_key": None}, "Set OPENROUTER_API_KEY"),
+        ({"environment": {"OPENROUTER_RESILIENT_DEADLINE": "soon"}}, "number of seconds"),
+        ({"environment": {"OPENROUTER_RESILIENT_DEADLINE": "-3"}}, "a positive number of seconds"),
+        (
+            {"environment": {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "x"}},
+            "the base URL of openai",
+        ),
+        ({"fallbacks": ["mine"], "endpoints": [Endpoint("mine", "http://h/v1")]}, "which model of"),
+    ],
+)
+def test_a_wrong_setting_is_a_configuration_error(options, words):
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        client(**options)
+
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "error", "words"),
+    [
+        ("", ValueError, "the prompt is empty"),
+        ("  \n", ValueError, "the prompt is empty"),
+        ([], ValueError, "the prompt is empty"),
+        (None, TypeError, "a text or a list of messages"),
+        (7, TypeError, "a text or a list of messages"),
+        (b"hi", TypeError, "a text or a list of messages"),
+        ({"role": "user", "content": "hi"}, TypeError, "a text or a list of messages"),
+        (["hi"], TypeError, "message 0 must be a dict"),
+        ([{"content": "hi"}], ValueError, "message 0 needs a role"),
+        ([{"role": "usr", "content": "hi"}], ValueError, "message 0 needs a role"),
+        ([{"role": "user"}], TypeError, "message 0 .user. needs a content"),
+        ([{"role": "user", "content": 3}], TypeError, "message 0 .user. needs a content"),
+        ([{"role": "user", "content": [{"text": "hi"}]}], TypeError, 'needs a "type"'),
+    ],
+)
+def test_a_wrong_prompt_is_refused_before_any_request(simulator, make_client, prompt, error, words):
+    with pytest.raises(error, match=words):
+        make_client().complete(prompt)
+
+    assert [] == simulator.requests
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "words"),
+    [
+        ({"deadline": -1}, ConfigurationError, "deadline must be a positive"),
+        ({"deadline": "2"}, TypeError, "deadline must be a number"),
+        ({"stream": True}, TypeError, "call client.stream"),
+        ({"messages": []}, TypeError, "give them as the prompt"),
+        ({"system": 3}, TypeError, "system must be a text"),
+        ({"temperature": object()}, TypeError, "JSON"),
+        ({"temperature": float("nan")}, ValueError, "JSON"),
+        ({"models": ["gpt-4o"]}, ConfigurationError, "write author/model"),
+        ({"fallbacks": ["x:y"]}, ConfigurationError, "no endpoint is called 'x'"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_any_request(
+    simulator, make_client, params, error, words
+):
+    with pytest.raises(error, match=words):
+        make_client().complete("hi", **params)
+
+    assert [] == simulator.requests
+
+
+def test_a_request_that_no_route_can_carry_says_why(simulator):
+    client = Client(fallbacks=["openai:gpt-4o"], environment=simulator.environment())
+    only_openai = client.complete("hi", models=["openai:gpt-4o"], fallbacks=())
+    assert "openai" == only_openai.served.endpoint
+
+    with pytest.raises(ConfigurationError, match="the plugin web runs at OpenRouter only"):
+        client.complete("hi", models=["openai:gpt-4o"], fallbacks=(), plugins=[{"id": "web"}])
