@@ -19,6 +19,7 @@ from openrouter_resilient.errors import ConfigurationError
 MODELS_VARIABLE = "OPENROUTER_RESILIENT_MODELS"
 FALLBACKS_VARIABLE = "OPENROUTER_RESILIENT_FALLBACKS"
 DEADLINE_VARIABLE = "OPENROUTER_RESILIENT_DEADLINE"
+DOTENV_VARIABLE = "OPENROUTER_RESILIENT_DOTENV"  # "off": no `.env` is read
 
 
 class Settings:
@@ -103,6 +104,8 @@ class Settings:
     @cached_property
     def _dotenv_path(self) -> Path | None:
         """The nearest `.env`, upwards from the working directory (never from site-packages)."""
+        if self._environment.get(DOTENV_VARIABLE, "").strip().lower() == "off":
+            return None
         try:
             start = (self._folder or Path.cwd()).absolute()
         except FileNotFoundError:  # the working directory was removed

@@ -11,6 +11,8 @@ import pytest
 from openrouter_resilient import Client
 from openrouter_resilient.simulator import Simulator
 
+pytest_plugins = ("pytester", "openrouter_resilient.simulator.pytest_plugin")
+
 PREFIXES = ("OPENROUTER", "OPENAI", "GROQ", "ANTHROPIC")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .record import Received
 
 
+DEFAULT_FACE = "openrouter"
+
+
 class Simulator:
     """Fake upstreams that answer like the real APIs and fail on cue.
 
@@ -111,7 +114,7 @@ class Simulator:
     def play(
         self,
         face: str,
-        name: str,
+        name: str | None = None,
         /,
         *,
         times: int | None = None,
@@ -123,7 +126,7 @@ class Simulator:
         """Play a fault on a face from now on, in place of the one before.
 
         Args:
-            face: the face's name.
+            face: the face's name; it may be left out, and is OpenRouter then.
             name: of a fault, from CATALOGUE.
             times: strike so many requests, then be healthy.
             every: strike each n-th request.
@@ -136,6 +139,8 @@ class Simulator:
         Raises:
             ValueError: no such face, fault, option or model; the message names the nearest.
         """
+        if name is None:
+            face, name = DEFAULT_FACE, face
         upstream = self._upstream(face)
         served = tuple(_model(upstream.face, model) for model in models)
         selection = Selection(times=times, every=every, rate=rate, models=served)
