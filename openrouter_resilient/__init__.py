@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ContextTooLong,
         DeadlineExceeded,
         InvalidRequest,
+        NotRecorded,
         RequestRefused,
         ResilientError,
         RoutesExhausted,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from openrouter_resilient.shapes import Completion, Delta
     from openrouter_resilient.shortcuts import llm_complete
     from openrouter_resilient.stream import Stream
+    from openrouter_resilient.transports.chaos import Chaos
+    from openrouter_resilient.transports.replay import Replay
 
 _HOMES = {
     "client": ("Client",),
@@ -47,6 +50,7 @@ _HOMES = {
         "ContextTooLong",
         "DeadlineExceeded",
         "InvalidRequest",
+        "NotRecorded",
         "RequestRefused",
         "ResilientError",
         "RoutesExhausted",
@@ -57,12 +61,15 @@ _HOMES = {
     "shapes": ("Completion", "Delta"),
     "shortcuts": ("llm_complete",),
     "stream": ("Stream",),
+    "transports.chaos": ("Chaos",),
+    "transports.replay": ("Replay",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AttemptRecord",
     "CallFailed",
+    "Chaos",
     "Client",
     "Completion",
     "ConfigurationError",
@@ -72,6 +79,8 @@ __all__ = [
     "Delta",
     "Endpoint",
     "InvalidRequest",
+    "NotRecorded",
+    "Replay",
     "RequestRefused",
     "ResilientError",
     "RoutesExhausted",

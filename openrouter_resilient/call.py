@@ -171,6 +171,7 @@ class Carrier:
             started_at=call.started_at,
             now=self.clock.now(),
             warnings=call.warnings,
+            replayed=getattr(self._transport, "replayed", False),
         )
 
     def stream_ended(self, call: Call, exchange: Exchange, fault: Fault | None) -> Served:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from typing_extensions import Self
 
+    from openrouter_resilient.transports.chaos import Chaos
+    from openrouter_resilient.transports.replay import Replay
+
 DEADLINE_S = 120.0
 FIRST_TOKEN_S = 10.0  # three times what a busy model takes at its 99th percentile
 CHARACTERS_A_SECOND = 40_000  # what reading a long prompt adds to it
@@ -62,6 +65,9 @@ class Client:
         connect_timeout: float = 5.0,
         rounds: int = 2,
         wire: Wire = "stream",
+        chaos: Chaos | None = None,
+        record: str | Path | None = None,
+        replay: str | Path | Replay | None = None,
         transport: Transport | None = None,
         clock: Clock | None = None,
         jitter: Callable[[], float] = random.random,
@@ -88,6 +94,9 @@ class Client:
             connect_timeout: seconds for name resolution, connection and TLS together.
             rounds: how many turns each route may have.
             wire: "whole" asks for one JSON body instead of a stream.
+            chaos: faults to inject under every policy, for a rehearsal in staging.
+            record: a file to keep each request and its answer in, texts included, keys never.
+            replay: a file to answer from, with no key and no network.
             transport, clock, jitter: what the client reaches the world through; for tests.
             environment, folder: where settings are read; None: the process's own.
 
@@ -98,7 +107,7 @@ class Client:
             "models": models, "fallbacks": fallbacks, "deadline": deadline, "base_url": base_url,
             "base_urls": base_urls, "endpoints": tuple(endpoints), "stall_timeout": stall_timeout,
             "first_token_timeout": first_token_timeout, "connect_timeout": connect_timeout,
-            "rounds": rounds, "wire": wire,
+            "rounds": rounds, "wire": wire, "chaos": chaos, "record": record, "replay": replay,
         }  # fmt: skip
         _check_seconds(
             deadline=deadline, first_token_timeout=first_token_timeout,
@@ -113,7 +122,15 @@ class Client:
             environment=environment,
             folder=folder,
         )
+        clock = clock or SystemClock()
+        transport = transport or RequestsTransport(connect_timeout)
         self._endpoints = resolve(settings, endpoints)
+        if (chaos, record, replay) != (None, None, None):
+            from openrouter_resilient.transports import arrange  # noqa: PLC0415  few want them
+
+            transport, self._endpoints = arrange(
+                transport, self._endpoints, clock, chaos=chaos, record=record, replay=replay
+            )
         self._models = _listed(models) or settings.listed(MODELS_VARIABLE) or list(DEFAULT_MODELS)
         self._fallbacks = settings.listed(FALLBACKS_VARIABLE) if fallbacks is None else fallbacks
         self._routes = make_routes(self._models, self._fallbacks, self._endpoints)
@@ -123,8 +140,8 @@ class Client:
         self._wire: Wire = wire
         self._carrier = Carrier(
             self._endpoints,
-            transport=transport or RequestsTransport(connect_timeout),
-            clock=clock or SystemClock(),
+            transport=transport,
+            clock=clock,
             jitter=jitter,
         )
 

@@ -9,7 +9,8 @@
     ├── CallFailed                      nobody answered: wait, or add a route
     │   ├── DeadlineExceeded            (also a TimeoutError)
     │   └── RoutesExhausted
-    └── StreamInterrupted               after text was handed over; .partial has it
+    ├── StreamInterrupted               after text was handed over; .partial has it
+    └── NotRecorded                     a replay has no answer to this request
 
 A test holds this drawing against the classes. No message, repr or pickle of them holds a key,
 a prompt or an answer.
@@ -99,3 +100,19 @@ class StreamInterrupted(ResilientError):
     """
 
     partial: Completion | None = None
+
+
+class NotRecorded(ResilientError):
+    """A replay has no answer to this request; the message says how the nearest one differs.
+
+    Attributes:
+        line: where the nearest one stands in the file, counted from 1.
+        nearest: its body, with the texts of its prompt; left out when the error is pickled.
+    """
+
+    line: int = 0
+    nearest: dict[str, object] | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel without a prompt."""
+        return type(self), self.args, {**self.__dict__, "nearest": None}

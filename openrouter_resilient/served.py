@@ -78,6 +78,8 @@ class Served:
         first_token_seconds: until the first token; None where a whole body came.
         warnings: what was dropped on the way to this endpoint.
         skipped: routes that this request could not take, and why.
+        finish_reason: why the answer ended, as the response said.
+        replayed: it came from a recording, and nobody was asked.
     """
 
     model: str | None
@@ -95,6 +97,7 @@ class Served:
     warnings: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     finish_reason: str | None = field(default=None)
+    replayed: bool = False
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -103,11 +106,18 @@ class Served:
         tries = f"{count} attempt" if count == 1 else f"{count} attempts"
         cost = "" if self.cost is None else f", ${self.cost:.6f}".rstrip("0").rstrip(".")
         model = self.model or "an unnamed model"
-        return f"{model} via {self.endpoint}{provider}, {tries}, {self.seconds:.1f} s{cost}"
+        told = ", replayed" if self.replayed else ""
+        return f"{model} via {self.endpoint}{provider}, {tries}, {self.seconds:.1f} s{cost}{told}"
 
 
 def make_served(
-    plan: Plan, history: History, *, started_at: float, now: float, warnings: tuple[str, ...]
+    plan: Plan,
+    history: History,
+    *,
+    started_at: float,
+    now: float,
+    warnings: tuple[str, ...],
+    replayed: bool = False,
 ) -> Served:
     """What a finished call has to say of itself; the last outcome of the history is the answer."""
     last = history[-1]
@@ -130,6 +140,7 @@ def make_served(
         warnings=warnings,
         skipped=tuple(map(str, plan.skipped)),
         finish_reason=reported.finish_reason,
+        replayed=replayed,
     )
 
 

@@ -18,6 +18,7 @@ LAYERS = (
     ("shortcuts", "litellm"),
     ("client",),
     ("call", "stream"),
+    ("transports",),
     ("telling",),
     ("wire",),
     ("endpoints",),
