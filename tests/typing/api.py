@@ -1,4 +1,6 @@
-"""Never run: `mypy --strict` reads it as a user's program would be read."""
+"""Never run: mypy and pyright, both strict, read it as they would read a user's program."""
+
+# pyright: strict
 
 from __future__ import annotations
 
@@ -6,11 +8,14 @@ from typing_extensions import assert_type
 
 from openrouter_resilient import (
     AttemptRecord,
+    Chaos,
     Client,
     Completion,
     ConfigurationError,
     Delta,
     Endpoint,
+    NotRecorded,
+    Replay,
     RequestRefused,
     ResilientError,
     Served,
@@ -19,6 +24,7 @@ from openrouter_resilient import (
     completion,
     llm_complete,
 )
+from openrouter_resilient.simulator import Received, Simulator
 
 client = Client(
     ["anthropic/claude-sonnet-4.5", "openai/gpt-4o"],
@@ -48,8 +54,26 @@ assert_type(completion("gpt-4o", [{"role": "user", "content": "hi"}]), Completio
 for chunk in completion("gpt-4o", [{"role": "user", "content": "hi"}], stream=True):
     assert_type(chunk.choices[0].delta.content, str | None)
 
+staging = Client(chaos=Chaos(rate=0.05, faults=["refused", "cut_mid_stream"], seed=1))
+teacher = Client(record="lesson.jsonl")
+pupil = Client(replay=Replay("lesson.jsonl", pace=1.0))
+assert_type(pupil.complete("hi").served.replayed, bool)
+
+with Simulator() as simulator:
+    simulator.play("cut_mid_stream", after=2)
+    simulator.outage("openrouter")
+    assert_type(simulator.requests, list[Received])
+
+
+def test_of_a_user(openrouter_simulator: Simulator) -> None:
+    """The fixture has a type to write down."""
+    assert_type(openrouter_simulator.url("openai"), str)
+
+
 try:
     client.complete("hi")
+except NotRecorded as missing:
+    assert_type(missing.line, int)
 except StreamInterrupted as error:
     assert_type(error.partial, Completion | None)
 except RequestRefused as refusal:

