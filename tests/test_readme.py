@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 from pathlib import Path
 
@@ -9,11 +10,19 @@ import pytest
 
 import openrouter_resilient
 from openrouter_resilient.endpoints.table import ENDPOINTS
-from openrouter_resilient.settings import DEADLINE_VARIABLE, FALLBACKS_VARIABLE, MODELS_VARIABLE
+from openrouter_resilient.settings import (
+    DEADLINE_VARIABLE,
+    DOTENV_VARIABLE,
+    FALLBACKS_VARIABLE,
+    MODELS_VARIABLE,
+)
+from openrouter_resilient.transports.chaos import FAULTS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+EXAMPLES = [code for code in BLOCKS if "def test_" not in code]
+TESTS = [code for code in BLOCKS if "def test_" in code]
 
 
 @pytest.mark.parametrize("code", EXAMPLES, ids=lambda code: code.strip().splitlines()[0][:60])
@@ -24,6 +33,36 @@ def test_an_example_runs(code, simulator, monkeypatch, capsys):
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102  that is what the reader does
 
     assert capsys.readouterr().out
+
+
+def test_its_examples_of_tests_pass_as_tests(pytester, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(**{f"test_{number}": code for number, code in enumerate(TESTS)})
+
+    result = pytester.runpytest_subprocess(
+        "-p", "openrouter_resilient.simulator.pytest_plugin", "-W", "error"
+    )
+
+    assert 3 == len(TESTS)
+    result.assert_outcomes(passed=3)
+
+
+def test_the_faults_of_chaos_that_it_lists_are_those_there_are():
+    section = README.partition("## Chaos in staging")[2].partition("\n## ")[0]
+    listed = section.partition("for all of them:")[2].partition(". The same")[0]
+
+    assert list(FAULTS) == re.findall(r"`(\w+)`", listed)
+
+
+def test_the_extras_it_lists_are_those_there_are():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    section = README.partition("## Extras")[2].partition("\n## ")[0]
+
+    assert set(config["options.extras_require"]) == set(
+        re.findall(r"^\| `(\w+)`", section, re.MULTILINE)
+    )
 
 
 def test_the_exceptions_it_lists_are_those_there_are():
@@ -38,7 +77,7 @@ def test_the_exceptions_it_lists_are_those_there_are():
 
 
 def test_the_variables_it_lists_are_those_there_are():
-    there = {MODELS_VARIABLE, FALLBACKS_VARIABLE, DEADLINE_VARIABLE}
+    there = {MODELS_VARIABLE, FALLBACKS_VARIABLE, DEADLINE_VARIABLE, DOTENV_VARIABLE}
     for row in ENDPOINTS.values():
         there |= {row.key_variable, row.url_variable}
 
