@@ -25,6 +25,7 @@ from openrouter_resilient.transports.lesson import (
 )
 from openrouter_resilient.wire.clock import Clock
 from openrouter_resilient.wire.exchange import Reply
+from openrouter_resilient.wire.masking import SHORTEST_KEY
 from openrouter_resilient.wire.transport import Transport
 
 LOG = logging.getLogger("openrouter_resilient")
@@ -176,7 +177,7 @@ def _secrets(headers: Mapping[str, str]) -> tuple[bytes, ...]:
         for name, value in headers.items()
         if any(part in name.lower() for part in SECRET)
     )
-    return tuple(value for value in values if value)
+    return tuple(value for value in values if len(value) >= SHORTEST_KEY)
 
 
 def _masked(data: bytes, secrets: tuple[bytes, ...]) -> bytes:

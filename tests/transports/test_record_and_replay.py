@@ -242,10 +242,23 @@ def test_a_recording_holds_no_key_even_where_a_server_echoes_it(
     with make_client(record=lesson).stream(f"is it {simulator.key('openrouter')}?") as stream:
         assert simulator.key("openrouter") in "".join(stream)
 
+    assert 12 <= len(simulator.key("openrouter"))
     assert simulator.key("openrouter") not in lesson.read_text()
     assert "your key is *****" in make_replay().complete(
         f"is it {'*' * len(simulator.key('openrouter'))}?"
     ).text  # fmt: skip
+
+
+def test_a_key_too_short_to_guard_anything_does_not_spoil_an_answer(simulator, lesson):
+    from openrouter_resilient import Endpoint
+
+    simulator.answer = "ollama runs models"
+    own = Endpoint("own", simulator.url("openai"), key="ollama")
+    client = Client("own:gpt-4o", endpoints=[own], record=lesson, rounds=1)
+    with client, pytest.raises(RoutesExhausted):  # the simulator accepts its own key only
+        client.complete("Does ollama run?")
+
+    assert "Does ollama run?" == lines(lesson)[1]["body"]["messages"][0]["content"]
 
 
 def test_a_key_that_is_cut_over_two_pieces_is_masked_and_the_cuts_stay():
