@@ -120,7 +120,7 @@ class Settings:
         from dotenv import dotenv_values  # noqa: PLC0415  25 ms, spent only where a file is
 
         try:
-            return dotenv_values(self._dotenv_path)
+            return dotenv_values(self._dotenv_path, encoding="utf-8-sig")  # editors on Windows
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
                 f"{self._dotenv_path} cannot be read ({type(error).__name__}); mend or remove it"

@@ -87,7 +87,7 @@ def annotations():
     for owner in public_classes():
         for name, said in inspect.get_annotations(owner).items():
             yield f"{owner.__name__}.{name}", said
-        for name, member in vars(owner).items():
+        for name, member in list(vars(owner).items()):
             function = returned(member)
             if inspect.isfunction(function) and (name == "__getitem__" or name[0] != "_"):
                 yield f"{owner.__name__}.{name}", function.__annotations__.get("return")

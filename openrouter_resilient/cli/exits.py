@@ -7,6 +7,7 @@ from typing import NamedTuple
 from openrouter_resilient.errors import (
     CallFailed,
     ConfigurationError,
+    NotRecorded,
     RequestRefused,
     ResilientError,
     StreamInterrupted,
@@ -28,7 +29,8 @@ FINE, BROKEN_PROMISE, USAGE, INTERRUPTED = 0, 1, 2, 130
 EXITS = (
     Exit(FINE,           "fine",                                    (BrokenPipeError,)),
     Exit(BROKEN_PROMISE, "a check or a promise failed",             (ResilientError,)),
-    Exit(USAGE,          "usage or configuration",                  (ConfigurationError, OSError)),
+    Exit(USAGE,          "usage or configuration",
+         (ConfigurationError, NotRecorded, OSError)),
     Exit(3,              "the request was refused; change it",      (RequestRefused,)),
     Exit(4,              "nobody answered; wait, or add a fallback", (CallFailed,)),
     Exit(5,              "the stream was interrupted half-way",     (StreamInterrupted,)),

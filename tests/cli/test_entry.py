@@ -27,6 +27,7 @@ EXAMPLES = [(command.name, example) for command in COMMANDS for example in load(
 CODES = {
     errors.ResilientError: 1,
     errors.ConfigurationError: 2,
+    errors.NotRecorded: 2,
     errors.RequestRefused: 3,
     errors.InvalidRequest: 3,
     errors.ContextTooLong: 3,
