@@ -9,7 +9,8 @@
     ├── CallFailed                      nobody answered: wait, or add a route
     │   ├── DeadlineExceeded            (also a TimeoutError)
     │   └── RoutesExhausted
-    └── StreamInterrupted               after text was handed over; .partial has it
+    ├── StreamInterrupted               after text was handed over; .partial has it
+    └── SpendingCapReached              no request was sent any more: max_cost is spent
 
 A test holds this drawing against the classes. No message, repr or pickle of them holds a key,
 a prompt or an answer.
@@ -99,3 +100,15 @@ class StreamInterrupted(ResilientError):
     """
 
     partial: Completion | None = None
+
+
+class SpendingCapReached(ResilientError):
+    """What was reported as spent has reached `max_cost`, and no further request was sent.
+
+    Attributes:
+        cap: the limit, in USD.
+        spent: what the replies reported so far, in USD.
+    """
+
+    cap: float = 0.0
+    spent: float = 0.0

@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from cachetools import TTLCache
@@ -24,6 +25,60 @@ from openrouter_resilient.wire.clock import monotonic
 
 Address = tuple[Any, ...]
 KNOWN_FOR_S = 60.0  # how long a resolved name is used before it is looked up again
+LISTEN_S = 0.05  # how often a thread that waits for a name looks whether it was hung up on
+
+
+class HungUp(BaseException):
+    """Another thread hung up on this one: nobody's fault, so that nothing may take it for one."""
+
+
+class Line:
+    """What one thread holds to hang up on another that waits for a server.
+
+    Attributes:
+        cut: it has hung up; whatever the other thread waits for next ends at once.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing to wait for."""
+        self.cut = False
+        self._sock: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    def hang_up(self) -> None:
+        """End the wait of the other thread, now or when it begins."""
+        with self._lock:
+            self.cut = True
+            if self._sock is not None:
+                with suppress(OSError):  # it was not connected yet, or is not any more
+                    socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+
+    def during(
+        self, sock: socket.socket, operation: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Carry out an operation that may wait for this socket.
+
+        Raises:
+            HungUp: whatever it came to, nobody wants it any more.
+        """
+        with self._lock:
+            self._sock = sock
+        try:
+            self.check()
+            return operation(*args, **kwargs)
+        finally:
+            with self._lock:
+                self._sock = None
+            self.check()
+
+    def check(self) -> None:
+        """Go on only if nobody has hung up.
+
+        Raises:
+            HungUp: somebody has.
+        """
+        if self.cut:
+            raise HungUp
 
 
 class Limit(threading.local):
@@ -33,21 +88,33 @@ class Limit(threading.local):
         until: the instant by which the current read must be over.
         connect_s: seconds that a new connection may take.
         reused: whether the request went out on a connection that had served before.
+        line: by which another thread may hang up on this one; None where none will.
     """
 
     until = float("inf")
     connect_s = 5.0
     reused = False
+    line: Line | None = None
 
 
 LIMIT = Limit()
 
 
-def _arm(sock: socket.socket) -> None:
+def _in_time(sock: socket.socket, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     left = LIMIT.until - monotonic()
     if left <= 0:
         raise TimeoutError("the limit of this attempt has passed")
     sock.settimeout(min(left, 3600.0))
+    return _interruptibly(sock, operation, *args, **kwargs)
+
+
+def _interruptibly(
+    sock: socket.socket, operation: Callable[..., Any], *args: Any, **kwargs: Any
+) -> Any:
+    line = LIMIT.line
+    if line is None:
+        return operation(*args, **kwargs)
+    return line.during(sock, operation, *args, **kwargs)
 
 
 class TimedSocket(socket.socket):
@@ -55,18 +122,17 @@ class TimedSocket(socket.socket):
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         """Receive, in time."""
-        _arm(self)
-        return super().recv_into(*args, **kwargs)
+        count: int = _in_time(self, super().recv_into, *args, **kwargs)
+        return count
 
     def recv(self, *args: Any, **kwargs: Any) -> bytes:
         """Receive, in time."""
-        _arm(self)
-        return super().recv(*args, **kwargs)
+        data: bytes = _in_time(self, super().recv, *args, **kwargs)
+        return data
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
         """Send all, in time: Python bounds the whole of it by one timeout."""
-        _arm(self)
-        super().sendall(*args, **kwargs)
+        _in_time(self, super().sendall, *args, **kwargs)
 
 
 class TimedTLSSocket(ssl.SSLSocket):
@@ -74,18 +140,26 @@ class TimedTLSSocket(ssl.SSLSocket):
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         """Receive, in time."""
-        _arm(self)
-        return super().recv_into(*args, **kwargs)
+        count: int = _in_time(self, super().recv_into, *args, **kwargs)
+        return count
 
     def recv(self, *args: Any, **kwargs: Any) -> bytes:
         """Receive, in time."""
-        _arm(self)
-        return super().recv(*args, **kwargs)
+        data: bytes = _in_time(self, super().recv, *args, **kwargs)
+        return data
 
     def send(self, *args: Any, **kwargs: Any) -> int:
         """Send, in time; `sendall` is made of these."""
-        _arm(self)
-        return super().send(*args, **kwargs)
+        count: int = _in_time(self, super().send, *args, **kwargs)
+        return count
+
+    def do_handshake(self, *args: Any, **kwargs: Any) -> None:
+        """Shake hands, in the time that the socket was given for it."""
+        try:
+            _interruptibly(self, super().do_handshake, *args, **kwargs)
+        except BaseException:  # ssl itself closes it for some kinds only
+            self.close()
+            raise
 
 
 class Resolver:
@@ -127,7 +201,7 @@ class Resolver:
                 threading.Thread(
                     target=self._ask, args=(key, question), name="openrouter-resolver", daemon=True
                 ).start()
-        in_time = question.answered.wait(max(0.0, until - monotonic()))
+        in_time = _wait(question.answered, until)
         if question.addresses:
             return question.addresses
         stale = self._last.get(key)
@@ -146,6 +220,16 @@ class Resolver:
             if question.addresses:
                 self._fresh[key] = self._last[key] = question.addresses
         question.answered.set()
+
+
+def _wait(event: threading.Event, until: float) -> bool:
+    """Whether it was set by this instant; no socket wakes a thread that is hung up on here."""
+    line = LIMIT.line
+    while line is not None and not event.wait(min(LISTEN_S, max(0.0, until - monotonic()))):
+        line.check()
+        if monotonic() >= until:
+            return False
+    return event.wait(max(0.0, until - monotonic()))
 
 
 class _Question:
@@ -177,7 +261,7 @@ def connect(host: str, port: int, options: Any, until: float) -> TimedSocket:
             for option in options or ():
                 sock.setsockopt(*option)
             sock.settimeout(left / (len(addresses) - place))
-            sock.connect(address)
+            _interruptibly(sock, sock.connect, address)
         except OSError as error:
             sock.close()
             failure = error
