@@ -19,7 +19,8 @@ from openrouter_resilient.routing.step import Attempt
 from openrouter_resilient.shapes import Delta
 from openrouter_resilient.telling import masked
 from openrouter_resilient.wire.exchange import Exchange
-from openrouter_resilient.wire.sockets import LIMIT, Line
+from openrouter_resilient.wire.line import Line
+from openrouter_resilient.wire.sockets import LIMIT
 
 GRACE_S = 0.05  # what a lane may take to say that its limit has passed
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from openrouter_resilient.shapes import Completion
-from openrouter_resilient.wire.sockets import LIMIT, Line
+from openrouter_resilient.wire.line import Line
+from openrouter_resilient.wire.sockets import LIMIT
 
 if TYPE_CHECKING:
     from openrouter_resilient.client import Client

@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from http.client import HTTPResponse, parse_headers
 from typing import Any
 
 from cachetools import TTLCache
@@ -22,63 +22,12 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from openrouter_resilient.wire.clock import monotonic
+from openrouter_resilient.wire.line import Line
 
 Address = tuple[Any, ...]
 KNOWN_FOR_S = 60.0  # how long a resolved name is used before it is looked up again
+STALE_AFTER_S = 0.5  # what an old address is worth waiting for a new one
 LISTEN_S = 0.05  # how often a thread that waits for a name looks whether it was hung up on
-
-
-class HungUp(BaseException):
-    """Another thread hung up on this one: nobody's fault, so that nothing may take it for one."""
-
-
-class Line:
-    """What one thread holds to hang up on another that waits for a server.
-
-    Attributes:
-        cut: it has hung up; whatever the other thread waits for next ends at once.
-    """
-
-    def __init__(self) -> None:
-        """Begin with nothing to wait for."""
-        self.cut = False
-        self._sock: socket.socket | None = None
-        self._lock = threading.Lock()
-
-    def hang_up(self) -> None:
-        """End the wait of the other thread, now or when it begins."""
-        with self._lock:
-            self.cut = True
-            if self._sock is not None:
-                with suppress(OSError):  # it was not connected yet, or is not any more
-                    socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
-
-    def during(
-        self, sock: socket.socket, operation: Callable[..., Any], *args: Any, **kwargs: Any
-    ) -> Any:
-        """Carry out an operation that may wait for this socket.
-
-        Raises:
-            HungUp: whatever it came to, nobody wants it any more.
-        """
-        with self._lock:
-            self._sock = sock
-        try:
-            self.check()
-            return operation(*args, **kwargs)
-        finally:
-            with self._lock:
-                self._sock = None
-            self.check()
-
-    def check(self) -> None:
-        """Go on only if nobody has hung up.
-
-        Raises:
-            HungUp: somebody has.
-        """
-        if self.cut:
-            raise HungUp
 
 
 class Limit(threading.local):
@@ -182,13 +131,14 @@ class Resolver:
     def renew(self) -> None:
         """In a forked child, whose parent's questions nobody will answer."""
         self._asking = {}
+        self._fresh = TTLCache(256, KNOWN_FOR_S, monotonic)  # it may have been half-way changed
         self._lock = threading.Lock()
 
     def addresses(self, host: str, port: int, until: float) -> list[Address]:
         """The addresses of a host, as `getaddrinfo` gives them.
 
         Raises:
-            OSError: it did not resolve; TimeoutError if that was not known by `until`.
+            socket.gaierror: it did not resolve, or that was not known by `until`.
         """
         key = (host, port)
         with self._lock:
@@ -201,13 +151,14 @@ class Resolver:
                 threading.Thread(
                     target=self._ask, args=(key, question), name="openrouter-resolver", daemon=True
                 ).start()
-        in_time = _wait(question.answered, until)
+        stale = self._last.get(key)
+        patience = max(0.0, until - monotonic())
+        _wait(question.answered, min(patience / 2, STALE_AFTER_S) if stale else patience)
         if question.addresses:
             return question.addresses
-        stale = self._last.get(key)
         if stale:
             return stale
-        raise question.error if in_time and question.error else TimeoutError("name resolution")
+        raise question.error or socket.gaierror(socket.EAI_AGAIN, "no answer in time")
 
     def _ask(self, key: tuple[str, int], question: _Question) -> None:
         host, port = key
@@ -222,14 +173,13 @@ class Resolver:
         question.answered.set()
 
 
-def _wait(event: threading.Event, until: float) -> bool:
-    """Whether it was set by this instant; no socket wakes a thread that is hung up on here."""
-    line = LIMIT.line
-    while line is not None and not event.wait(min(LISTEN_S, max(0.0, until - monotonic()))):
+def _wait(event: threading.Event, seconds: float) -> None:
+    """Wait for it; no socket wakes a thread that is hung up on here."""
+    line, until = LIMIT.line, monotonic() + seconds
+    while line is not None and not event.is_set() and (left := until - monotonic()) > 0:
+        event.wait(min(left, LISTEN_S))
         line.check()
-        if monotonic() >= until:
-            return False
-    return event.wait(max(0.0, until - monotonic()))
+    event.wait(max(0.0, until - monotonic()))
 
 
 class _Question:
@@ -248,7 +198,7 @@ def connect(host: str, port: int, options: Any, until: float) -> TimedSocket:
     """A connected socket, each address given its share of the time.
 
     Raises:
-        OSError: none of the addresses could be reached; TimeoutError if time ran out.
+        OSError: the name or none of its addresses was any good; TimeoutError if time ran out.
     """
     addresses = RESOLVER.addresses(host, port, until)
     failure: OSError = OSError("the name has no addresses")
@@ -274,14 +224,45 @@ def connect(host: str, port: int, options: Any, until: float) -> TimedSocket:
     raise failure
 
 
+class FinalResponse(HTTPResponse):
+    """The final response; interim ones are skipped.
+
+    RFC 9110, 15.2: a client must be able to read any number of 1xx before it. http.client skips 100
+    only. 101 ends the talk of HTTP, and is no interim response.
+    """
+
+    def _read_status(self: Any) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # not in typeshed
+            if not 101 < status < 200:
+                return version, status, reason
+            parse_headers(self.fp)
+
+
 class _Timed:
     """What the plain and the TLS connection have in common: connecting in time, counting uses."""
 
     uses = 0
+    response_class: Any = FinalResponse
+
+    def connect(self: Any) -> None:
+        """Resolve, connect, ask the proxy and shake hands, all in the time for a connection.
+
+        Raises:
+            ConnectTimeoutError: one of them took too long.
+        """
+        until = LIMIT.until
+        LIMIT.until = min(until, monotonic() + LIMIT.connect_s)
+        try:
+            super().connect()  # type: ignore[misc]  # of the connection it is mixed into
+        except TimeoutError as error:  # of the handshake, or of the proxy's answer
+            raise ConnectTimeoutError(self, "no connection in time") from error
+        finally:
+            LIMIT.until = until
 
     def _new_conn(self: Any) -> socket.socket:
-        until = min(monotonic() + LIMIT.connect_s, LIMIT.until)
-        self.uses = 0
+        until = LIMIT.until
+        self.uses, LIMIT.reused = 0, False
         try:
             return connect(self._dns_host, self.port, self.socket_options, until)
         except socket.gaierror as error:
@@ -292,9 +273,9 @@ class _Timed:
             raise NewConnectionError(self, "no connection") from error
 
     def request(self: Any, *args: Any, **kwargs: Any) -> None:
-        LIMIT.reused = self.uses > 0
-        self.uses += 1
+        LIMIT.reused = self.uses > 0  # until `_new_conn` says otherwise: this may connect first
         super().request(*args, **kwargs)  # type: ignore[misc]  # of the connection it is mixed into
+        self.uses += 1
 
 
 class TimedConnection(_Timed, HTTPConnection):
