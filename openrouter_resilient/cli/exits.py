@@ -9,6 +9,7 @@ from openrouter_resilient.errors import (
     ConfigurationError,
     RequestRefused,
     ResilientError,
+    SpendingCapReached,
     StreamInterrupted,
 )
 
@@ -32,6 +33,7 @@ EXITS = (
     Exit(3,              "the request was refused; change it",      (RequestRefused,)),
     Exit(4,              "nobody answered; wait, or add a fallback", (CallFailed,)),
     Exit(5,              "the stream was interrupted half-way",     (StreamInterrupted,)),
+    Exit(6,              "what may be spent is spent",              (SpendingCapReached,)),
     Exit(INTERRUPTED,    "Ctrl-C",                                  (KeyboardInterrupt,)),
 )
 # fmt: on
