@@ -17,7 +17,7 @@ from cachetools import TLRUCache
 
 from openrouter_resilient.call import Call
 from openrouter_resilient.errors import CallFailed, RequestRefused, ResilientError, RoutesExhausted
-from openrouter_resilient.features.forking import in_forked_child
+from openrouter_resilient.features.forking import renew_in_forked_child
 from openrouter_resilient.routing.step import Reason, Stop
 from openrouter_resilient.served import AttemptRecord
 from openrouter_resilient.shapes import Completion
@@ -79,10 +79,11 @@ class Cache:
             size_bytes, ttu=lambda _key, entry, _now: entry.until, timer=clock.now,
             getsizeof=lambda entry: entry.size,
         )  # fmt: skip
-        self._begin_anew()
-        in_forked_child(self._begin_anew)
+        self.begin_anew()
+        renew_in_forked_child(self)
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
+        """In a forked child: none of the parent's threads will ever come back."""
         self._lock = threading.Lock()
         self._flights: dict[str, _Flight] = {}
 

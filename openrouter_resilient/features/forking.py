@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
-from weakref import WeakMethod
-
-_RENEWALS: set[WeakMethod[Callable[[], Any]]] = set()
+from typing import Protocol
+from weakref import WeakSet
 
 
-def in_forked_child(renew: Callable[[], None]) -> None:
-    """Have this method called in each child, for as long as its object lives."""
-    _RENEWALS.add(WeakMethod(renew, _RENEWALS.discard))
+class Renewable(Protocol):
+    """Something that a forked child cannot use as it is."""
+
+    def begin_anew(self) -> None:
+        """Take new locks, and wait for no thread of the parent's."""
+
+
+_LIVING: WeakSet[Renewable] = WeakSet()
+
+
+def renew_in_forked_child(thing: Renewable) -> None:
+    """Have it begin anew in each child, for as long as it lives."""
+    _LIVING.add(thing)
 
 
 def _after_fork() -> None:
-    for reference in tuple(_RENEWALS):
-        renew = reference()
-        if renew is not None:
-            renew()
+    for thing in _LIVING:
+        thing.begin_anew()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from openrouter_resilient.errors import ConfigurationError, SpendingCapReached
-from openrouter_resilient.features.forking import in_forked_child
+from openrouter_resilient.features.forking import renew_in_forked_child
 from openrouter_resilient.routing.step import History
 from openrouter_resilient.served import make_records
 
@@ -35,10 +35,11 @@ class Spending:
         self.cap = checked_cap(cap)
         self._whose = whose
         self._spent = 0.0
-        self._begin_anew()
-        in_forked_child(self._begin_anew)
+        self.begin_anew()
+        renew_in_forked_child(self)
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
+        """In a forked child: none of the parent's threads will ever come back."""
         self._lock = threading.Lock()
 
     @property

@@ -22,9 +22,12 @@ from openrouter_resilient.routing.step import (
 
 
 def hedge_at(plan: Plan, sent: Attempt, started_at: float) -> float | None:
-    """The instant at which to ask another route beside this attempt; None for never."""
+    """The instant at which to ask another route beside this attempt; None for never.
+
+    A trial is left alone: it has to show whether its endpoint is back, and costs 2 s at most.
+    """
     after = plan.limits.hedge_after
-    if after is None or started_at + after >= sent.first_token_by:
+    if after is None or sent.trial or started_at + after >= sent.first_token_by:
         return None  # it will be over by then, and the next route asked in any case
     return started_at + after
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import threading
 import time
@@ -299,3 +300,22 @@ def test_the_record_of_a_cached_answer_explains_itself(make_client):
 
     assert "an answer of" in str(sheet)
     assert replace(sheet, rows=()) == sheet
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_waits_for_no_flight_and_no_lock_of_its_parents(simulator, make_client):
+    """While the parent asks, and while it holds the lock, a child asks the same."""
+    simulator.play("openrouter", "no_headers", times=1)
+    client = make_client(fallbacks=(), cache_seconds=60, max_cost=1.0)
+    leader = leading(simulator, client, deadline=3.0)
+    with client._cache._lock, client._spending._lock:
+        child = os.fork()
+        if child == 0:
+            try:
+                os._exit(0 if "hi" in client.complete("hi", deadline=10.0).text else 1)
+            finally:
+                os._exit(2)
+
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    leader.join()

@@ -131,7 +131,7 @@ def test_the_loser_is_hung_up_on_at_once(make_client, listening, says):
     answer = client.complete("hi")
 
     assert "openai" == answer.served.endpoint
-    assert server.left.wait(0.5)
+    assert server.left.wait(2.0)  # a loser that is not hung up on stays for 10 s
 
 
 def test_a_generation_that_had_begun_stands_in_the_record(simulator, make_client):
@@ -238,8 +238,9 @@ def test_a_call_may_hedge_where_its_client_does_not(simulator, make_client):
     assert "openai" == make_client().complete("hi", hedge_after=0.1).served.endpoint
 
 
-def test_a_call_without_a_hedge_makes_no_thread(simulator, make_client, monkeypatch):
-    client = make_client()
+@pytest.mark.parametrize("options", [{}, {"hedge_after": 5.0, "fallbacks": ()}])
+def test_a_call_that_will_not_hedge_makes_no_thread(make_client, monkeypatch, options):
+    client = make_client(**options)
     client.complete("hi")
     started = []
     monkeypatch.setattr(threading.Thread, "start", lambda self: started.append(self.name))
@@ -276,7 +277,7 @@ def test_over_tls_the_loser_wakes_up_too(make_client, monkeypatch, tmp_path, lis
     client = make_client("slow:any", endpoints=[Endpoint("slow", url)], hedge_after=0.1)
 
     assert "openai" == client.complete("hi").served.endpoint
-    assert server.left.wait(0.5)
+    assert server.left.wait(2.0)  # a loser that is not hung up on stays for 10 s
     assert end_of_lanes()
 
 
@@ -286,7 +287,7 @@ def test_a_silent_read_over_tls_wakes_up(simulator, make_client, tls_server, mon
     client = make_client("slow:any", endpoints=[Endpoint("slow", url)], hedge_after=0.3)
 
     assert "openai" == client.complete("hi").served.endpoint
-    assert left.wait(0.5)
+    assert left.wait(2.0)  # a loser that is not hung up on stays for 10 s
     assert end_of_lanes()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from openrouter_resilient.routing.deadline import Deadline
@@ -40,6 +42,10 @@ def test_it_never_comes_where_nobody_asked_for_it():
 
 def test_it_never_comes_for_an_attempt_that_will_be_over_by_then():
     assert hedge_at(plan(hedge_after=10.0), SENT, 100.0) is None
+
+
+def test_a_trial_is_left_alone_to_show_whether_its_endpoint_is_back():
+    assert hedge_at(plan(), replace(SENT, trial=True), 100.0) is None
 
 
 def test_the_next_route_of_the_plan_is_asked_and_the_retry_budget_pays():

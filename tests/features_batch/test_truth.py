@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -132,7 +133,7 @@ def test_nothing_makes_served_untrue_or_breaks_the_deadline(world, weather):
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault])
 def test_requests_that_reached_a_server_are_the_attempts_of_the_trail(world, fault):
-    """Also where both were asked at once: none is hidden, and they stand in their order."""
+    """Also where both were asked at once: none is hidden and none made up."""
     world.heal()
     world.forget()
     world.latency("openrouter")
@@ -150,7 +151,10 @@ def test_requests_that_reached_a_server_are_the_attempts_of_the_trail(world, fau
         except ResilientError as error:
             attempts = error.history
 
-    unseen = {"refused"}
-    seen = [attempt.endpoint for attempt in attempts if attempt.fault not in unseen]
-    assert seen == [request.face for request in world.requests]
-    assert [attempt.number for attempt in attempts] == list(range(1, len(attempts) + 1))
+    numbers = [attempt.number for attempt in attempts]
+    certain = [a for a in attempts if a.fault not in ("refused", "abandoned")]
+    given_up = [a for a in attempts if a.fault == "abandoned"]  # perhaps before it was sent
+    seen = Counter(request.face for request in world.requests)
+    assert list(range(1, len(attempts) + 1)) == numbers
+    assert Counter(a.endpoint for a in certain) <= seen
+    assert seen <= Counter(a.endpoint for a in (*certain, *given_up))
