@@ -30,11 +30,14 @@ if TYPE_CHECKING:
         RequestRefused,
         ResilientError,
         RoutesExhausted,
+        SpendingCapReached,
         StreamInterrupted,
     )
+    from openrouter_resilient.features.batch import BatchInterrupted
     from openrouter_resilient.litellm import completion
     from openrouter_resilient.served import AttemptRecord, Served, UpstreamAttempt
     from openrouter_resilient.shapes import Completion, Delta
+    from openrouter_resilient.sheet import Sheet
     from openrouter_resilient.shortcuts import llm_complete
     from openrouter_resilient.stream import Stream
     from openrouter_resilient.transports.chaos import Chaos
@@ -54,11 +57,14 @@ _HOMES = {
         "RequestRefused",
         "ResilientError",
         "RoutesExhausted",
+        "SpendingCapReached",
         "StreamInterrupted",
     ),
+    "features.batch": ("BatchInterrupted",),
     "litellm": ("completion",),
     "served": ("AttemptRecord", "Served", "UpstreamAttempt"),
     "shapes": ("Completion", "Delta"),
+    "sheet": ("Sheet",),
     "shortcuts": ("llm_complete",),
     "stream": ("Stream",),
     "transports.chaos": ("Chaos",),
@@ -68,6 +74,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AttemptRecord",
+    "BatchInterrupted",
     "CallFailed",
     "Chaos",
     "Client",
@@ -85,6 +92,8 @@ __all__ = [
     "ResilientError",
     "RoutesExhausted",
     "Served",
+    "Sheet",
+    "SpendingCapReached",
     "Stream",
     "StreamInterrupted",
     "UpstreamAttempt",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 from weakref import WeakSet
 
 from pydantic import SecretStr
@@ -16,7 +17,15 @@ from openrouter_resilient.endpoints.table import Endpoint
 from openrouter_resilient.routing.breaker import BreakerBoard, RetryBudget
 from openrouter_resilient.routing.faults import Broken, Fault
 from openrouter_resilient.routing.plan import Plan
-from openrouter_resilient.routing.step import Attempt, Outcome, Reported, Stop, Wait, next_step
+from openrouter_resilient.routing.step import (
+    Attempt,
+    History,
+    Outcome,
+    Reported,
+    Stop,
+    Wait,
+    next_step,
+)
 from openrouter_resilient.served import Served, make_served
 from openrouter_resilient.shapes import Completion, Delta, Request
 from openrouter_resilient.telling import error_for, log_fault, log_served
@@ -25,10 +34,51 @@ from openrouter_resilient.wire.exchange import Exchange
 from openrouter_resilient.wire.masking import masked
 from openrouter_resilient.wire.transport import Transport
 
+Answer = tuple[Exchange, list[Delta]]
+
+
+class Meter(Protocol):
+    """What counts the money that calls cost, and may forbid the next request."""
+
+    def check(self, history: History) -> None:
+        """Before a request is sent: raise to forbid it."""
+
+    def add(self, cost: float | None) -> None:
+        """After it: what it cost as reported, None if nobody said."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """An attempt whose first token has come, made elsewhere.
+
+    Attributes:
+        exchange: of the attempt.
+        ready: what has come of it.
+        started_at: the instant at which it was sent.
+    """
+
+    exchange: Exchange
+    ready: list[Delta] = field(repr=False)
+    started_at: float
+
+
+class Race(Protocol):
+    """Makes an attempt, and others beside it, until one of them speaks."""
+
+    def __call__(
+        self, carrier: Carrier, call: Call, attempt: Attempt, *, drain: bool
+    ) -> Answer | None:
+        """Make them and record what they ended in; None if all that spoke are faults."""
+
 
 @dataclass
 class Call:
-    """One call: what was asked, and what has come of it so far."""
+    """One call: what was asked, and what has come of it so far.
+
+    Attributes:
+        meters: what counts its cost.
+        race: what makes its attempts; None for one after the other.
+    """
 
     request: Request
     plan: Plan
@@ -36,6 +86,8 @@ class Call:
     started_at: float
     history: tuple[Outcome, ...] = ()
     warnings: tuple[str, ...] = ()
+    meters: tuple[Meter, ...] = ()
+    race: Race | None = None
 
 
 class Carrier:
@@ -60,7 +112,7 @@ class Carrier:
         self._keys = tuple(filter(None, map(_bare_key, endpoints.values())))
         _CARRIERS.add(self)
 
-    def run(self, call: Call, *, drain: bool) -> tuple[Exchange, list[Delta]]:
+    def run(self, call: Call, *, drain: bool) -> Answer:
         """Go on until an attempt counts: all of a whole answer, the first token of a stream."""
         self._budget.pay_in()
         while True:
@@ -72,8 +124,12 @@ class Carrier:
                 raise error_for(step, call.plan, call.history)
             if isinstance(step, Wait):
                 self.clock.sleep_until(step.until)
-            elif self._begin(step.attempt, now):
-                answer = self._attempt(call, step.attempt, drain=drain)
+                continue
+            for meter in call.meters:
+                meter.check(call.history)
+            if self._begin(step.attempt, now):
+                make = call.race or Carrier._attempt
+                answer = make(self, call, step.attempt, drain=drain)
                 if answer is not None:
                     return answer
 
@@ -87,14 +143,16 @@ class Carrier:
         return True
 
     def _attempt(
-        self, call: Call, attempt: Attempt, *, drain: bool
-    ) -> tuple[Exchange, list[Delta]] | None:
-        """Make one attempt and record what it ended in; None if that is a fault."""
-        started_at = self.clock.now()
-        exchange: Exchange | None = None
+        self, call: Call, attempt: Attempt, *, drain: bool, spoken: Spoken | None = None
+    ) -> Answer | None:
+        """Make one attempt, or go on with one, and record how it ended; None if in a fault."""
+        started_at = spoken.started_at if spoken else self.clock.now()
+        exchange = spoken.exchange if spoken else None
         try:
-            exchange = self._open(call, attempt)
-            ready = self._receive(exchange, drain=drain)
+            if exchange is None:
+                exchange = self._open(call, attempt)
+                exchange.begin()
+            ready = self._receive(exchange, spoken.ready if spoken else [], drain=drain)
         except Broken as broken:
             self._record(call, attempt, exchange, started_at, masked(broken.fault, self._keys))
             if exchange is not None:
@@ -123,13 +181,11 @@ class Carrier:
         )
         return Exchange(reply, attempt, call.plan.deadline, self.clock)
 
-    def _receive(self, exchange: Exchange, *, drain: bool) -> list[Delta]:
-        """Read as much as must be good before the attempt counts."""
-        exchange.begin()
+    def _receive(self, exchange: Exchange, ready: list[Delta], *, drain: bool) -> list[Delta]:
+        """Read on, until as much is there as must be good before the attempt counts."""
         if drain:
             exchange.drain()
             return []
-        ready: list[Delta] = []
         while not ready and not exchange.done:
             ready = exchange.advance()
         if exchange.done:
@@ -161,7 +217,13 @@ class Carrier:
         call.history = (*call.history, outcome)
         if ended or attempt.trial:
             self.board.record(outcome)
+        if ended:
+            self._count(call, outcome)
         log_fault(outcome)
+
+    def _count(self, call: Call, outcome: Outcome) -> None:
+        for meter in call.meters:
+            meter.add(outcome.reported.cost)
 
     def served(self, call: Call) -> Served:
         """What the call has to say of itself, now that it is over."""
@@ -186,6 +248,7 @@ class Carrier:
         )
         call.history = (*call.history[:-1], outcome)
         self.board.record(outcome)
+        self._count(call, outcome)
         log_fault(outcome)
         served = self.served(call)
         if fault is None:

@@ -13,6 +13,7 @@ from openrouter_resilient.call import Call, Carrier
 from openrouter_resilient.endpoints.dialects import objection
 from openrouter_resilient.endpoints.table import DEFAULT_MODELS, Endpoint, make_routes, resolve
 from openrouter_resilient.errors import ConfigurationError
+from openrouter_resilient.given import by_variable, check_seconds, listed
 from openrouter_resilient.routing.deadline import Deadline
 from openrouter_resilient.routing.faults import Fault
 from openrouter_resilient.routing.plan import Limits, make_plan
@@ -25,6 +26,7 @@ from openrouter_resilient.settings import (
 )
 from openrouter_resilient.shapes import Completion, Request, make_request
 from openrouter_resilient.stream import Stream
+from openrouter_resilient.surface import Surface
 from openrouter_resilient.telling import log_served
 from openrouter_resilient.wire.clock import Clock, SystemClock
 from openrouter_resilient.wire.exchange import Exchange
@@ -43,7 +45,7 @@ CHARACTERS_A_SECOND = 40_000  # what reading a long prompt adds to it
 Wire = Literal["stream", "whole"]
 
 
-class Client:
+class Client(Surface):
     """Asks for completions, and gets them whatever happens to a provider.
 
     Thread-safe; make one and share it. Usable as a context manager.
@@ -68,6 +70,13 @@ class Client:
         chaos: Chaos | None = None,
         record: str | Path | None = None,
         replay: str | Path | Replay | None = None,
+        hedge_after: float | None = None,
+        max_cost: float | None = None,
+        max_price: Mapping[str, float] | None = None,
+        cache_seconds: float | None = None,
+        stale_if_error: float | None = None,
+        cache_entries: int = 1_000,
+        cache_bytes: int = 64 * 1024 * 1024,
         transport: Transport | None = None,
         clock: Clock | None = None,
         jitter: Callable[[], float] = random.random,
@@ -97,6 +106,13 @@ class Client:
             chaos: faults to inject under every policy, for a rehearsal in staging.
             record: a file to keep each request and its answer in, texts included, keys never.
             replay: a file to answer from, with no key and no network.
+            hedge_after: seconds without a token after which the next route is asked, too; the
+                first to speak wins. None: never.
+            max_cost: USD, as reported, after which this client sends nothing more.
+            max_price: OpenRouter's `provider.max_price`, such as `{"prompt": 1, "completion": 2}`.
+            cache_seconds: how long `complete` gives the same answer to the same request.
+            stale_if_error: seconds more that it may do so while nobody answers.
+            cache_entries, cache_bytes: how many answers are kept, and how large together.
             transport, clock, jitter: what the client reaches the world through; for tests.
             environment, folder: where settings are read; None: the process's own.
 
@@ -108,17 +124,21 @@ class Client:
             "base_urls": base_urls, "endpoints": tuple(endpoints), "stall_timeout": stall_timeout,
             "first_token_timeout": first_token_timeout, "connect_timeout": connect_timeout,
             "rounds": rounds, "wire": wire, "chaos": chaos, "record": record, "replay": replay,
+            "hedge_after": hedge_after, "max_cost": max_cost,
+            "max_price": max_price, "cache_seconds": cache_seconds,
+            "stale_if_error": stale_if_error, "cache_entries": cache_entries,
+            "cache_bytes": cache_bytes,
         }  # fmt: skip
-        _check_seconds(
+        check_seconds(
             deadline=deadline, first_token_timeout=first_token_timeout,
-            stall_timeout=stall_timeout, connect_timeout=connect_timeout,
+            stall_timeout=stall_timeout, connect_timeout=connect_timeout, hedge_after=hedge_after,
         )  # fmt: skip
         if rounds < 1:
             raise ConfigurationError(f"rounds must be at least 1, not {rounds}")
         if wire not in ("stream", "whole"):
             raise ConfigurationError(f'wire must be "stream" or "whole", not {wire!r}')
         settings = Settings(
-            _arguments(api_key, base_url, keys or {}, base_urls or {}),
+            by_variable(api_key, base_url, keys or {}, base_urls or {}),
             environment=environment,
             folder=folder,
         )
@@ -131,12 +151,13 @@ class Client:
             transport, self._endpoints = arrange(
                 transport, self._endpoints, clock, chaos=chaos, record=record, replay=replay
             )
-        self._models = _listed(models) or settings.listed(MODELS_VARIABLE) or list(DEFAULT_MODELS)
+        self._models = listed(models) or settings.listed(MODELS_VARIABLE) or list(DEFAULT_MODELS)
         self._fallbacks = settings.listed(FALLBACKS_VARIABLE) if fallbacks is None else fallbacks
         self._routes = make_routes(self._models, self._fallbacks, self._endpoints)
         self._deadline = deadline or settings.seconds(DEADLINE_VARIABLE) or DEADLINE_S
-        _check_seconds(deadline=self._deadline)
-        self._limits = Limits(first_token_timeout, stall_timeout, rounds)
+        check_seconds(deadline=self._deadline)
+        self._limits = Limits(first_token_timeout, stall_timeout, rounds, hedge_after)
+        self._max_price = max_price
         self._wire: Wire = wire
         self._carrier = Carrier(
             self._endpoints,
@@ -144,6 +165,7 @@ class Client:
             clock=clock,
             jitter=jitter,
         )
+        self._prepare(max_cost, cache_seconds, stale_if_error, (cache_entries, cache_bytes))
 
     def complete(  # noqa: PLR0913  what one call may set, all by name
         self,
@@ -156,6 +178,10 @@ class Client:
         deadline: float | None = None,
         first_token_timeout: float | None = None,
         wire: Wire | None = None,
+        hedge_after: float | None = None,
+        max_cost: float | None = None,
+        cache_seconds: float | None = None,
+        stale_if_error: float | None = None,
         **params: Any,
     ) -> Completion:
         """Ask once, and answer whatever happens to the provider.
@@ -168,6 +194,9 @@ class Client:
             deadline: seconds for the whole call, failover included; None: the client's.
             first_token_timeout: seconds; None: the client's.
             wire: "whole" asks for one JSON body; None: the client's.
+            hedge_after: seconds until the next route is asked, too; None: the client's.
+            max_cost: USD, as reported, after which this call sends nothing more.
+            cache_seconds, stale_if_error: 0 for neither; None: the client's.
             **params: everything else of the chat-completions body (temperature, max_tokens, tools,
                 provider, …), as OpenRouter spells it.
 
@@ -180,13 +209,17 @@ class Client:
             RequestRefused: the request itself is at fault; sent once, no fallback asked.
             DeadlineExceeded: nobody answered in time. `.history` has every attempt.
             RoutesExhausted: every route had its turns.
+            SpendingCapReached: `max_cost` was reached before anybody answered.
 
         Source: https://openrouter.ai/docs/api_reference/errors-and-debugging (what a status means).
         """
         call = self._call(
-            prompt, system, params, _listed(models) or _listed(model), fallbacks, deadline,
-            first_token_timeout, wire or self._wire,
+            prompt, system, params, listed(models) or listed(model), fallbacks, deadline,
+            first_token_timeout, wire or self._wire, hedge_after, max_cost,
         )  # fmt: skip
+        return self._through_cache(call, self._answer, cache_seconds, stale_if_error)
+
+    def _answer(self, call: Call) -> Completion:
         exchange, _ = self._carrier.run(call, drain=True)
         served = self._carrier.served(call)
         completion = exchange.completion()
@@ -204,6 +237,8 @@ class Client:
         fallbacks: Sequence[str] | None = None,
         deadline: float | None = None,
         first_token_timeout: float | None = None,
+        hedge_after: float | None = None,
+        max_cost: float | None = None,
         **params: Any,
     ) -> Stream:
         """Ask once, and hand the answer over as it comes.
@@ -215,8 +250,8 @@ class Client:
             The stream, whose first token has come. Use it as a context manager.
         """
         call = self._call(
-            prompt, system, params, _listed(models) or _listed(model), fallbacks, deadline,
-            first_token_timeout, "stream",
+            prompt, system, params, listed(models) or listed(model), fallbacks, deadline,
+            first_token_timeout, "stream", hedge_after, max_cost,
         )  # fmt: skip
         exchange, ready = self._carrier.run(call, drain=False)
 
@@ -270,13 +305,15 @@ class Client:
         deadline: float | None,
         first_token: float | None,
         wire: Wire,
+        hedge_after: float | None,
+        max_cost: float | None,
     ) -> Call:
         """Check a call and plan it."""
         for name in ("stream", "messages"):
             if name in params:
                 raise TypeError(f"{name} is no parameter here; {_INSTEAD[name]}")
-        _check_seconds(deadline=deadline, first_token_timeout=first_token)
-        request = make_request(prompt, system, params)
+        check_seconds(deadline=deadline, first_token_timeout=first_token, hedge_after=hedge_after)
+        request = make_request(prompt, system, self._priced(params, self._max_price))
         routes = self._routes
         if models or fallbacks is not None:
             chosen = self._fallbacks if fallbacks is None else fallbacks
@@ -285,14 +322,19 @@ class Client:
         plan = make_plan(
             routes,
             deadline=Deadline.after(deadline or self._deadline, now),
-            limits=replace(self._limits, first_token=self._patience(request, first_token, wire)),
+            limits=replace(
+                self._limits,
+                first_token=self._patience(request, first_token, wire),
+                hedge_after=hedge_after or self._limits.hedge_after,
+            ),
             objection=lambda route: objection(request, self._endpoints[route.endpoint], route),
         )
         if not plan.routes:
             raise ConfigurationError(
                 f"no route can carry this request. {'; '.join(map(str, plan.skipped))}"
             )
-        return Call(request, plan, wire == "stream", now)
+        call = Call(request, plan, wire == "stream", now)
+        return self._furnished(call, max_cost)
 
     def _patience(self, request: Request, given: float | None, wire: Wire) -> float | None:
         """Seconds until a first token; None where silence means nothing."""
@@ -308,38 +350,3 @@ _INSTEAD = {
     "stream": "call client.stream(…)",
     "messages": "give them as the prompt",
 }
-
-
-def _check_seconds(**given: float | None) -> None:
-    """Limits are positive numbers of seconds."""
-    for name, value in given.items():
-        if value is None:
-            continue
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
-        if not 0 < value < float("inf"):
-            raise ConfigurationError(f"{name} must be a positive number of seconds, not {value}")
-
-
-def _arguments(
-    api_key: str | None,
-    base_url: str | None,
-    keys: Mapping[str, str],
-    base_urls: Mapping[str, str],
-) -> dict[str, str | None]:
-    """Arguments under the names of the variables that they stand for."""
-    by_name = {"openrouter": api_key, **keys}
-    urls = {"openrouter": base_url, **base_urls}
-    return {
-        **{f"{name.upper().replace('-', '_')}_API_KEY": key for name, key in by_name.items()},
-        **{f"{name.upper().replace('-', '_')}_BASE_URL": url for name, url in urls.items()},
-    }
-
-
-def _listed(models: str | Sequence[str] | None) -> list[str] | None:
-    if models is None:
-        return None
-    listed = [models] if isinstance(models, str) else list(models)
-    if not listed or not all(isinstance(model, str) and model.strip() for model in listed):
-        raise ConfigurationError("models must be one or more ids, such as openai/gpt-4o")
-    return listed

@@ -10,7 +10,8 @@
     │   ├── DeadlineExceeded            (also a TimeoutError)
     │   └── RoutesExhausted
     ├── StreamInterrupted               after text was handed over; .partial has it
-    └── NotRecorded                     a replay has no answer to this request
+    ├── NotRecorded                     a replay has no answer to this request
+    └── SpendingCapReached              no request was sent any more: max_cost is spent
 
 A test holds this drawing against the classes. No message, repr or pickle of them holds a key,
 a prompt or an answer.
@@ -116,3 +117,15 @@ class NotRecorded(ResilientError):
     def __reduce__(self) -> tuple[object, ...]:
         """Travel without a prompt."""
         return type(self), self.args, {**self.__dict__, "nearest": None}
+
+
+class SpendingCapReached(ResilientError):
+    """What was reported as spent has reached `max_cost`, and no further request was sent.
+
+    Attributes:
+        cap: the limit, in USD.
+        spent: what the replies reported so far, in USD.
+    """
+
+    cap: float = 0.0
+    spent: float = 0.0

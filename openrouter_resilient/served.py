@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from openrouter_resilient.routing.faults import Kind
 from openrouter_resilient.routing.plan import Plan, Route, bare_model
 from openrouter_resilient.routing.step import History, Outcome, Reported
+from openrouter_resilient.sheet import Sheet
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class AttemptRecord:
         """Say it in one line."""
         if self.fault is None:
             return f"{self.route} answered in {self.seconds:.1f} s"
+        if self.fault == Kind.ABANDONED.value:
+            return f"{self.route} was given up after {self.seconds:.1f} s: {self.message}"
         status = f" ({self.status})" if self.status else ""
         words = f": {self.message}" if self.message else ""
         return f"{self.route} failed after {self.seconds:.1f} s, {self.fault}{status}{words}"
@@ -80,6 +84,12 @@ class Served:
         skipped: routes that this request could not take, and why.
         finish_reason: why the answer ended, as the response said.
         replayed: it came from a recording, and nobody was asked.
+        finish_reason: why the answer ended, as reported.
+        cached: the client had this answer already, or another thread was being given it: nothing
+            was sent for it, `cost` is 0, and `attempts` are only those that failed before it was
+            used. All that is said of the answer itself is what its reply said.
+        stale: it had expired, and was used because nobody answered.
+        age_seconds: how old a cached answer is; None for one that is not.
     """
 
     model: str | None
@@ -98,10 +108,31 @@ class Served:
     skipped: tuple[str, ...] = ()
     finish_reason: str | None = field(default=None)
     replayed: bool = False
+    cached: bool = False
+    stale: bool = False
+    age_seconds: float | None = None
+
+    def explain(self) -> Sheet:
+        """Tell what was tried, in which order, and what came of it."""
+        rows = tuple(
+            (str(a.number), a.route, f"{a.seconds:.2f} s", a.fault or "answered",
+             a.message if a.fault else a.model or "an unnamed model", a.generation_id or "")
+            for a in self.attempts
+        )  # fmt: skip
+        return Sheet(
+            f"Served by {self}",
+            ("", "route", "took", "outcome", "what it said", "generation"),
+            rows,
+            (*(f"Skipped {skipped}" for skipped in self.skipped), *self.warnings),
+        )
 
     def __str__(self) -> str:
         """Say it in one line."""
         provider = f" ({self.provider})" if self.provider else ""
+        if self.cached:
+            stale = "an expired answer" if self.stale else "an answer"
+            name = self.model or "an unnamed model"
+            return f"{name} via {self.endpoint}{provider}, {stale} of {self.age_seconds:.1f} s ago"
         count = len(self.attempts)
         tries = f"{count} attempt" if count == 1 else f"{count} attempts"
         cost = "" if self.cost is None else f", ${self.cost:.6f}".rstrip("0").rstrip(".")
@@ -145,8 +176,8 @@ def make_served(
 
 
 def make_records(history: History) -> tuple[AttemptRecord, ...]:
-    """The trail in public form."""
-    return tuple(map(_record, history))
+    """The trail in public form, in the order in which the requests were sent."""
+    return tuple(map(_record, sorted(history, key=lambda outcome: outcome.attempt.number)))
 
 
 def _record(outcome: Outcome) -> AttemptRecord:

@@ -51,7 +51,7 @@ def error_for(stop: Stop, plan: Plan, history: History) -> ResilientError:
 def log_fault(outcome: Outcome) -> None:
     """Warn that an attempt failed: a wrong key or a mistyped id must not hide behind a fallback."""
     fault = outcome.fault
-    if fault is None or fault.scope is Scope.REQUEST:
+    if fault is None or fault.scope in (Scope.REQUEST, Scope.NOBODY):
         return
     route = outcome.attempt.route
     status = f" ({fault.status})" if fault.status else ""

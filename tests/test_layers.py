@@ -16,7 +16,7 @@ NAME = "openrouter_resilient"
 LAYERS = (
     ("__main__", "cli"),
     ("shortcuts", "litellm"),
-    ("client",),
+    ("client", "surface", "features"),  # what the client loads late stands beside it
     ("call", "stream"),
     ("transports",),
     ("telling",),
@@ -24,7 +24,8 @@ LAYERS = (
     ("endpoints",),
     ("shapes", "served", "settings"),
     ("routing",),
-    ("errors", "_version"),
+    ("given",),
+    ("errors", "sheet", "_version"),
 )
 APART = ("simulator",)  # knows nothing of the client, and only the rooms above may use it
 SIMULATOR_USERS = ("cli",)

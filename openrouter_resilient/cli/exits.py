@@ -10,6 +10,7 @@ from openrouter_resilient.errors import (
     NotRecorded,
     RequestRefused,
     ResilientError,
+    SpendingCapReached,
     StreamInterrupted,
 )
 
@@ -34,6 +35,7 @@ EXITS = (
     Exit(3,              "the request was refused; change it",      (RequestRefused,)),
     Exit(4,              "nobody answered; wait, or add a fallback", (CallFailed,)),
     Exit(5,              "the stream was interrupted half-way",     (StreamInterrupted,)),
+    Exit(6,              "what may be spent is spent",              (SpendingCapReached,)),
     Exit(INTERRUPTED,    "Ctrl-C",                                  (KeyboardInterrupt,)),
 )
 # fmt: on

@@ -19,6 +19,7 @@ class Scope(Enum):
     MODEL = "model"  # this route cannot serve this request; another model may
     ACCOUNT = "account"  # key or credit: the endpoint is of no use to this call, and a warning
     ENDPOINT = "endpoint"  # down, slow or broken: the next route
+    NOBODY = "nobody"  # the client's own doing: nothing follows from it
 
 
 class Quick(Enum):
@@ -60,6 +61,7 @@ class Kind(Enum):
     TRUNCATED = "truncated"
     EMPTY = "empty"
     TOO_BIG = "too_big"
+    ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Row:
 
 
 _REQUEST, _MODEL, _ACCOUNT, _ENDPOINT = Scope.REQUEST, Scope.MODEL, Scope.ACCOUNT, Scope.ENDPOINT
+_NOBODY = Scope.NOBODY
 _NO, _SOON, _AT_ONCE = Quick.NO, Quick.SOON, Quick.AT_ONCE
 
 # A wrong key counts against the breaker, too: in both outages of February 2026 OpenRouter answered
@@ -117,6 +120,7 @@ FAULTS: dict[Kind, Row] = {
     Kind.TRUNCATED:         Row(_ENDPOINT, _SOON,    True,  "the answer was cut off"),
     Kind.EMPTY:             Row(_ENDPOINT, _SOON,    True,  "the answer was empty"),
     Kind.TOO_BIG:           Row(_ENDPOINT, _NO,      True,  "the answer was larger than the client accepts"),
+    Kind.ABANDONED:         Row(_NOBODY,   _NO,      False, "another route spoke first, and this one was hung up on"),
 }
 # fmt: on
 

@@ -36,11 +36,14 @@ class Limits:
             where silence means nothing (a request that reasons, or asks for one whole body).
         stall: seconds between two tokens.
         rounds: how many turns a route may have.
+        hedge_after: seconds without a token after which the next route is asked beside the first;
+            None for never.
     """
 
     first_token: float | None = 10.0
     stall: float = 15.0
     rounds: int = 2
+    hedge_after: float | None = None
 
 
 @dataclass(frozen=True)

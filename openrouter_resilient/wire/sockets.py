@@ -22,10 +22,12 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from openrouter_resilient.wire.clock import monotonic
+from openrouter_resilient.wire.line import Line
 
 Address = tuple[Any, ...]
 KNOWN_FOR_S = 60.0  # how long a resolved name is used before it is looked up again
 STALE_AFTER_S = 0.5  # what an old address is worth waiting for a new one
+LISTEN_S = 0.05  # how often a thread that waits for a name looks whether it was hung up on
 
 
 class Limit(threading.local):
@@ -35,21 +37,33 @@ class Limit(threading.local):
         until: the instant by which the current read must be over.
         connect_s: seconds that a new connection may take.
         reused: whether the request went out on a connection that had served before.
+        line: by which another thread may hang up on this one; None where none will.
     """
 
     until = float("inf")
     connect_s = 5.0
     reused = False
+    line: Line | None = None
 
 
 LIMIT = Limit()
 
 
-def _arm(sock: socket.socket) -> None:
+def _in_time(sock: socket.socket, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     left = LIMIT.until - monotonic()
     if left <= 0:
         raise TimeoutError("the limit of this attempt has passed")
     sock.settimeout(min(left, 3600.0))
+    return _interruptibly(sock, operation, *args, **kwargs)
+
+
+def _interruptibly(
+    sock: socket.socket, operation: Callable[..., Any], *args: Any, **kwargs: Any
+) -> Any:
+    line = LIMIT.line
+    if line is None:
+        return operation(*args, **kwargs)
+    return line.during(sock, operation, *args, **kwargs)
 
 
 class TimedSocket(socket.socket):
@@ -57,18 +71,17 @@ class TimedSocket(socket.socket):
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         """Receive, in time."""
-        _arm(self)
-        return super().recv_into(*args, **kwargs)
+        count: int = _in_time(self, super().recv_into, *args, **kwargs)
+        return count
 
     def recv(self, *args: Any, **kwargs: Any) -> bytes:
         """Receive, in time."""
-        _arm(self)
-        return super().recv(*args, **kwargs)
+        data: bytes = _in_time(self, super().recv, *args, **kwargs)
+        return data
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
         """Send all, in time: Python bounds the whole of it by one timeout."""
-        _arm(self)
-        super().sendall(*args, **kwargs)
+        _in_time(self, super().sendall, *args, **kwargs)
 
 
 class TimedTLSSocket(ssl.SSLSocket):
@@ -76,18 +89,26 @@ class TimedTLSSocket(ssl.SSLSocket):
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         """Receive, in time."""
-        _arm(self)
-        return super().recv_into(*args, **kwargs)
+        count: int = _in_time(self, super().recv_into, *args, **kwargs)
+        return count
 
     def recv(self, *args: Any, **kwargs: Any) -> bytes:
         """Receive, in time."""
-        _arm(self)
-        return super().recv(*args, **kwargs)
+        data: bytes = _in_time(self, super().recv, *args, **kwargs)
+        return data
 
     def send(self, *args: Any, **kwargs: Any) -> int:
         """Send, in time; `sendall` is made of these."""
-        _arm(self)
-        return super().send(*args, **kwargs)
+        count: int = _in_time(self, super().send, *args, **kwargs)
+        return count
+
+    def do_handshake(self, *args: Any, **kwargs: Any) -> None:
+        """Shake hands, in the time that the socket was given for it."""
+        try:
+            _interruptibly(self, super().do_handshake, *args, **kwargs)
+        except BaseException:  # ssl itself closes it for some kinds only
+            self.close()
+            raise
 
 
 class Resolver:
@@ -132,7 +153,7 @@ class Resolver:
                 ).start()
         stale = self._last.get(key)
         patience = max(0.0, until - monotonic())
-        question.answered.wait(min(patience / 2, STALE_AFTER_S) if stale else patience)
+        _wait(question.answered, min(patience / 2, STALE_AFTER_S) if stale else patience)
         if question.addresses:
             return question.addresses
         if stale:
@@ -150,6 +171,15 @@ class Resolver:
             if question.addresses:
                 self._fresh[key] = self._last[key] = question.addresses
         question.answered.set()
+
+
+def _wait(event: threading.Event, seconds: float) -> None:
+    """Wait for it; no socket wakes a thread that is hung up on here."""
+    line, until = LIMIT.line, monotonic() + seconds
+    while line is not None and not event.is_set() and (left := until - monotonic()) > 0:
+        event.wait(min(left, LISTEN_S))
+        line.check()
+    event.wait(max(0.0, until - monotonic()))
 
 
 class _Question:
@@ -181,7 +211,7 @@ def connect(host: str, port: int, options: Any, until: float) -> TimedSocket:
             for option in options or ():
                 sock.setsockopt(*option)
             sock.settimeout(left / (len(addresses) - place))
-            sock.connect(address)
+            _interruptibly(sock, sock.connect, address)
         except OSError as error:
             sock.close()
             failure = error

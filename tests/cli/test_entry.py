@@ -36,6 +36,7 @@ CODES = {
     errors.DeadlineExceeded: 4,
     errors.RoutesExhausted: 4,
     errors.StreamInterrupted: 5,
+    errors.SpendingCapReached: 6,
     KeyboardInterrupt: 130,
     BrokenPipeError: 0,
     PermissionError: 2,

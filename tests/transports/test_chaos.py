@@ -196,7 +196,7 @@ def test_a_client_takes_its_chaos_along(make_client, monkeypatch, simulator):
         monkeypatch.setenv(name, value)
     client = Client(chaos=Chaos(rate=0.5, seed=9))
 
-    copied = pickle.loads(pickle.dumps(client))  # noqa: S301  our own
+    copied = pickle.loads(pickle.dumps(client))
 
     assert isinstance(copied._carrier._transport, ChaosTransport)
     assert Chaos(rate=0.5, seed=9) == copied._carrier._transport._chaos

@@ -218,7 +218,7 @@ def test_neither_the_message_nor_the_pickle_of_that_error_holds_a_prompt(
     with pytest.raises(NotRecorded) as caught:
         make_replay().complete("lakes-here", stop="shore", models=["openai/gpt-4o"])
 
-    copied = pickle.loads(pickle.dumps(caught.value))  # noqa: S301  our own
+    copied = pickle.loads(pickle.dumps(caught.value))
 
     for shown in (str(caught.value), repr(caught.value), str(vars(copied)), str(copied)):
         assert "rivers" not in shown
@@ -402,7 +402,7 @@ def test_a_client_that_replays_survives_a_fork_and_a_pickle(make_client, make_re
     make_client(record=lesson).complete("hi")
     client = make_replay(environment=None)
 
-    copied = pickle.loads(pickle.dumps(client))  # noqa: S301  our own
+    copied = pickle.loads(pickle.dumps(client))
 
     assert copied.complete("hi").served.replayed
     if hasattr(os, "fork"):

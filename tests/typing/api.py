@@ -19,6 +19,7 @@ from openrouter_resilient import (
     RequestRefused,
     ResilientError,
     Served,
+    Sheet,
     Stream,
     StreamInterrupted,
     completion,
@@ -40,6 +41,11 @@ assert_type(answer.served, Served)
 assert_type(answer.served.model, str | None)
 assert_type(answer.served.cost, float | None)
 assert_type(answer.served.attempts, tuple[AttemptRecord, ...])
+
+assert_type(client.map(["hi"], workers=2, temperature=0.2), list[Completion | Exception])
+assert_type(client.explain("hi", deadline=3.0), Sheet)
+assert_type(answer.served.explain(), Sheet)
+assert_type(client.complete("hi", hedge_after=1.0, cache_seconds=60, max_cost=1.0), Completion)
 
 with client.stream([{"role": "user", "content": "hi"}]) as stream:
     assert_type(stream, Stream)

@@ -60,7 +60,7 @@ def test_each_survives_a_pickle_with_all_it_carries(kind):
     error = kind("nobody answered", history=(RECORD,))
     error.retry_after = 7.0
 
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  its own pickle
+    copy = pickle.loads(pickle.dumps(error))
 
     assert (kind, "nobody answered", (RECORD,), 7.0) == (
         type(copy), str(copy), copy.history, copy.retry_after

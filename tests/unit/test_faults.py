@@ -55,6 +55,7 @@ MEANT = {
     Kind.TRUNCATED:         (ENDPOINT, SOON,    True,  None),
     Kind.EMPTY:             (ENDPOINT, SOON,    True,  None),
     Kind.TOO_BIG:           (ENDPOINT, NO,      True,  None),
+    Kind.ABANDONED:         (Scope.NOBODY, NO,  False, None),
 }
 # fmt: on
 ALL = sorted(Kind, key=str)
@@ -186,8 +187,16 @@ def test_an_idle_connection_that_was_closed_is_told_from_a_reset(simulator):
     assert Kind.STALE_CONNECTION is stale_connection(simulator).kind
 
 
+def test_a_route_that_another_outran_is_abandoned(simulator, make_client):
+    simulator.play("openrouter", "no_headers")
+
+    first, _ = make_client(hedge_after=0.05).complete("hi").served.attempts
+
+    assert Kind.ABANDONED.value == first.fault
+
+
 def test_every_row_is_reached_by_an_example():
-    assert set(FAULTS) == {*EXAMPLES, Kind.STALE_CONNECTION}
+    assert set(FAULTS) == {*EXAMPLES, Kind.STALE_CONNECTION, Kind.ABANDONED}
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -219,4 +228,4 @@ def test_a_fault_is_said_in_one_line(fault, expected):
 def test_a_fault_can_be_pickled():
     fault = Fault(Kind.RATE_LIMITED, "slow down", 429, "429", None, 3.0, True, "req-1")
 
-    assert fault == pickle.loads(pickle.dumps(fault))  # noqa: S301  its own pickle
+    assert fault == pickle.loads(pickle.dumps(fault))

@@ -190,7 +190,7 @@ class TestAQuickRetry:
             Kind.REFUSED, Kind.UNRESOLVED, Kind.TLS, Kind.CONNECT_TIMEOUT, Kind.SILENT,
             Kind.STALLED, Kind.CONTEXT_TOO_LONG, Kind.UNKNOWN_MODEL, Kind.NO_PROVIDER,
             Kind.UNAUTHORIZED, Kind.FORBIDDEN, Kind.NO_CREDIT, Kind.QUOTA, Kind.REDIRECTED,
-            Kind.UNEXPECTED_STATUS, Kind.TOO_BIG,
+            Kind.UNEXPECTED_STATUS, Kind.TOO_BIG, Kind.ABANDONED,
         } == set(NEVER)  # fmt: skip
 
     @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ class TestAnEndpoint:
         assert "MY_PROXY_BASE_URL" == endpoint.url_variable
 
     def test_can_be_pickled(self):
-        assert VLLM == pickle.loads(pickle.dumps(VLLM))  # noqa: S301  its own pickle
+        assert VLLM == pickle.loads(pickle.dumps(VLLM))
 
 
 class TestResolving:

@@ -1,0 +1,162 @@
+"""The answers of a batch in a file, one a line, so that a run that was killed can be taken up.
+
+Texts are in it, by the choice of whoever names the file; a key never is. A line is handed to the
+operating system before its answer counts as given: a process that is killed loses none of them. (A
+machine that loses its power may lose the last seconds.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import threading
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from openrouter_resilient.errors import ConfigurationError
+from openrouter_resilient.served import Served
+from openrouter_resilient.shapes import Completion, make_request
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+try:
+    import fcntl
+except ImportError:  # Windows has none; there, two runs must be kept apart by their user
+    fcntl = None  # type: ignore[assignment]
+
+# What changes how an answer is come by, and not the answer.
+BESIDE = ("deadline", "first_token_timeout", "wire", "hedge_after", "max_cost", "cache_seconds",
+          "stale_if_error", "fallbacks")  # fmt: skip
+SERVED = TypeAdapter(Served)
+
+
+class Checkpoint:
+    """One file, held by one run at a time. Thread-safe."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Open it, and read what is there; a last line that was torn off is as if it never was.
+
+        Raises:
+            ConfigurationError: another run holds the file, or it is no checkpoint.
+            OSError: it cannot be opened.
+        """
+        self._path = Path(path)
+        self._lock = threading.Lock()
+        self._file = self._path.open("a+b")
+        try:
+            self._hold()
+            self._done = self._read()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def take(self, digest: str) -> Completion | None:
+        """An answer to this prompt from an earlier run, each once; None if there is none."""
+        waiting = self._done.get(digest)
+        return _restored(waiting.popleft()) if waiting else None
+
+    def add(self, digest: str, completion: Completion) -> None:
+        """Keep an answer, before anybody is given it."""
+        line = {
+            "prompt": digest,
+            "completion": completion.model_dump(exclude_unset=True),
+            "served": asdict(completion.served),
+        }
+        data = json.dumps(line).encode() + b"\n"
+        with self._lock:
+            if not self._file.closed:  # a run that was interrupted may still be given an answer
+                self._file.write(data)
+                self._file.flush()
+
+    def __enter__(self) -> Self:
+        """Close it at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        with self._lock:
+            self._file.close()
+
+    def _hold(self) -> None:
+        if fcntl is None:
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigurationError(
+                f"another run is writing {self._path}; wait for it, or name another checkpoint"
+            ) from None
+
+    def _read(self) -> dict[str, deque[dict[str, Any]]]:
+        self._file.seek(0)
+        data = self._file.read()
+        whole, _, rest = data.rpartition(b"\n")
+        lines = [self._parsed(line, place) for place, line in enumerate(whole.splitlines(), 1)]
+        if rest:
+            lines += self._mended(rest, len(data) - len(rest))
+        done: dict[str, deque[dict[str, Any]]] = defaultdict(deque)
+        for line in lines:
+            done[line["prompt"]].append(line)
+        return done
+
+    def _mended(self, rest: bytes, at: int) -> list[dict[str, Any]]:
+        """The last line, which lacks its end: whole but for that, or cut away."""
+        try:
+            line = _line(rest)
+        except ValueError:
+            self._file.truncate(at)
+            return []
+        self._file.write(b"\n")
+        self._file.flush()
+        return [line]
+
+    def _parsed(self, data: bytes, place: int) -> dict[str, Any]:
+        try:
+            return _line(data)
+        except ValueError:
+            raise ConfigurationError(
+                f"line {place} of {self._path} is no line of a checkpoint; name another file"
+            ) from None
+
+
+def digest_of(prompt: Any, models: list[str], params: Mapping[str, Any]) -> str:
+    """What tells a prompt from all others, with everything its answer depends on.
+
+    Raises:
+        TypeError, ValueError: the prompt is malformed.
+    """
+    asked = {name: value for name, value in params.items() if name not in BESIDE}
+    request = make_request(prompt, asked.pop("system", None), asked)
+    whole = [models, request.messages, request.parameters]
+    text = json.dumps(whole, sort_keys=True, default=_fingerprint)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _fingerprint(thing: object) -> str:
+    """Of what is no JSON: an image, say."""
+    return hashlib.sha256(pickle.dumps(thing)).hexdigest()
+
+
+def _line(data: bytes) -> dict[str, Any]:
+    """One line, checked.
+
+    Raises:
+        ValueError: it is none.
+    """
+    line = json.loads(data)
+    if not isinstance(line, dict) or not {"prompt", "completion", "served"} <= line.keys():
+        raise ValueError("no line of a checkpoint")
+    return line
+
+
+def _restored(line: dict[str, Any]) -> Completion:
+    completion = Completion.model_validate(line["completion"])
+    completion._served = SERVED.validate_python(line["served"])
+    return completion

@@ -1,0 +1,154 @@
+"""What would be sent where, and nothing sent: the real policy played through on paper.
+
+Shows the names of fields and never what is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from openrouter_resilient.call import Call
+from openrouter_resilient.endpoints.dialects import to_wire
+from openrouter_resilient.endpoints.table import Endpoint
+from openrouter_resilient.routing.breaker import BreakerBoard
+from openrouter_resilient.routing.faults import Fault, Kind
+from openrouter_resilient.routing.hedging import hedge_at, hedge_for
+from openrouter_resilient.routing.plan import Route
+from openrouter_resilient.routing.step import (
+    Attempt,
+    HealthOf,
+    Outcome,
+    State,
+    Stop,
+    Wait,
+    next_step,
+)
+from openrouter_resilient.sheet import Sheet
+
+COLUMNS = ("", "route", "from", "first token by", "then silent at most", "breaker", "body")
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """An attempt, the instant at which it would be sent, and the one it would stand beside."""
+
+    attempt: Attempt
+    at: float
+    beside: int = 0
+
+
+def explain_call(
+    call: Call,
+    board: BreakerBoard,
+    endpoints: Mapping[str, Endpoint],
+    *,
+    cached_seconds: float | None = None,
+) -> Sheet:
+    """Tell how a call would go if every route that is asked said nothing until its limit.
+
+    Args:
+        call: planned and not yet made.
+        board: what is known of the endpoints now.
+        endpoints: those that the routes name.
+        cached_seconds: how old the answer is that the cache has; None if it has none.
+    """
+    sends = _played_through(call, board)
+    rows = tuple(_row(sending, call, board, endpoints) for sending in sends)
+    deadline = call.plan.deadline.seconds
+    title = f"Nothing is sent. Within {deadline:g} s, each route in its turn until one answers:"
+    notes = [
+        *_cache_note(cached_seconds),
+        *(f"Skipped {skipped}." for skipped in call.plan.skipped),
+        *_dropped(call, endpoints),
+        *_nearer(call, endpoints),
+        "Times are for a route that says nothing at all; one that refuses is left at once.",
+    ]
+    return Sheet(title, COLUMNS, rows, tuple(notes))
+
+
+def _played_through(call: Call, board: BreakerBoard) -> list[_Sending]:
+    """The attempts of the worst case: whoever is asked says nothing until the limit."""
+    now = call.started_at
+    history: tuple[Outcome, ...] = ()
+    sends: list[_Sending] = []
+    while True:
+        step = next_step(call.plan, history, _health_at(board, now), now)
+        if isinstance(step, Stop):
+            return sends
+        if isinstance(step, Wait):
+            now = step.until
+            continue
+        sent = [_Sending(step.attempt, now), *_beside(call, history, step.attempt, board, now)]
+        sends += sent
+        history = (*history, *map(_silent, sent))
+        now = max(sending.attempt.first_token_by for sending in sent)
+
+
+def _beside(
+    call: Call, history: tuple[Outcome, ...], sent: Attempt, board: BreakerBoard, now: float
+) -> list[_Sending]:
+    """The attempt that would be made beside this one while it says nothing."""
+    at = hedge_at(call.plan, sent, now)
+    if at is None:
+        return []
+    hedge = hedge_for(call.plan, history, sent, _health_at(board, at), at, may_retry=True)
+    return [] if hedge is None else [_Sending(hedge, at, beside=sent.number)]
+
+
+def _health_at(board: BreakerBoard, now: float) -> HealthOf:
+    return lambda route: board.health(route, now)
+
+
+def _silent(sending: _Sending) -> Outcome:
+    attempt = sending.attempt
+    return Outcome(attempt, Fault(Kind.SILENT), sending.at, attempt.first_token_by, 0.5)
+
+
+def _row(
+    sending: _Sending, call: Call, board: BreakerBoard, endpoints: Mapping[str, Endpoint]
+) -> tuple[str, ...]:
+    sent = sending.attempt
+    body, _ = to_wire(call.request, endpoints[sent.route.endpoint], sent.route, stream=call.stream)
+    state = board.health(sent.route, sending.at).state
+    beside = f", beside {sending.beside}" if sending.beside else ""
+    return (
+        str(sent.number),
+        str(sent.route),
+        f"{sending.at - call.started_at:.1f} s{beside}",
+        f"{sent.first_token_by - call.started_at:.1f} s",
+        f"{sent.stall:.1f} s",
+        "a trial" if sent.trial else "" if state is State.CLOSED else state.value,
+        ", ".join(body),
+    )
+
+
+def _cache_note(seconds: float | None) -> list[str]:
+    if seconds is None:
+        return []
+    return [f"The cache has an answer of {seconds:.1f} s ago: it would be given, and none asked."]
+
+
+def _dropped(call: Call, endpoints: Mapping[str, Endpoint]) -> list[str]:
+    """What each endpoint would not be sent, each once."""
+    notes = [
+        f"{route.endpoint}: {why}."
+        for route in call.plan.routes
+        for why in to_wire(call.request, endpoints[route.endpoint], route, stream=call.stream)[1]
+    ]
+    return list(dict.fromkeys(notes))
+
+
+def _nearer(call: Call, endpoints: Mapping[str, Endpoint]) -> list[str]:
+    """A direct endpoint that serves the first model itself, where another would be asked first."""
+    first, *others = call.plan.routes
+    author, _, model = first.models[0].lstrip("~").partition("/")
+    direct = next((e for e in endpoints.values() if e.author == author and e.key), None)
+    if not model or direct is None or _next_endpoint(first, others) in (None, direct.name):
+        return []
+    nearest = f"{direct.name} serves {author}'s models itself, and its key is set"
+    return [f"{nearest}: as the first of the fallbacks it would be nearest to your first choice."]
+
+
+def _next_endpoint(first: Route, others: list[Route]) -> str | None:
+    return next((route.endpoint for route in others if route.endpoint != first.endpoint), None)
