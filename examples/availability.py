@@ -144,9 +144,7 @@ class Outage:
         return next((phase for phase in self.profile if passed < phase.until), self.profile[-1])
 
 
-def make_year(
-    seed: int, world: Sequence[Trouble] = WORLD, length: float = YEAR_S
-) -> list[Outage]:
+def make_year(seed: int, world: Sequence[Trouble] = WORLD, length: float = YEAR_S) -> list[Outage]:
     """The outages of a year: Poisson arrivals, log-normal lengths; the same seed, the same year."""
     outages = []
     for trouble in world:
@@ -331,10 +329,15 @@ def table(found: dict[tuple[str, bool], list[float]]) -> str:
         mean = statistics.mean(plain)
         minutes = (1 - mean) * YEAR_S / 12 / MINUTE_S
         lines.append(
-            f"| {name} | {mean:.3%} | {min(plain):.3%} to {max(plain):.3%} | {minutes:.1f} min "
-            f"| {statistics.mean(probed):.3%} |"
+            f"| {name} | {share(mean)} | {share(min(plain))} to {share(max(plain))} "
+            f"| {minutes:.2f} min | {share(statistics.mean(probed))} |"
         )
     return "\n".join(lines)
+
+
+def share(value: float) -> str:
+    """In per cent; never rounded up to all."""
+    return "100 %" if value == 1.0 else f"{math.floor(value * 1e6) / 1e4:.4f} %"
 
 
 def plot(found: dict[tuple[str, bool], list[float]], path: Path) -> None:
@@ -354,6 +357,7 @@ def plot(found: dict[tuple[str, bool], list[float]], path: Path) -> None:
     ticks = [0.01, 0.001, 0.0001, 0.00001, 0.000001]
     axes.set_xticks(ticks, ["99 %", "99.9 %", "99.99 %", "99.999 %", "all"])
     axes.set_xlabel("availability; a dot is a simulated year")
+    axes.set_xlim(0.02, 5e-7)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
     figure.savefig(path, dpi=150)
 

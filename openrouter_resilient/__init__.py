@@ -31,7 +31,9 @@ if TYPE_CHECKING:
         RoutesExhausted,
         StreamInterrupted,
     )
+    from openrouter_resilient.ledger.ledger import Ledger
     from openrouter_resilient.litellm import completion
+    from openrouter_resilient.record import CallRecord
     from openrouter_resilient.served import AttemptRecord, Served, UpstreamAttempt
     from openrouter_resilient.shapes import Completion, Delta
     from openrouter_resilient.shortcuts import llm_complete
@@ -52,7 +54,9 @@ _HOMES = {
         "RoutesExhausted",
         "StreamInterrupted",
     ),
+    "ledger.ledger": ("Ledger",),
     "litellm": ("completion",),
+    "record": ("CallRecord",),
     "served": ("AttemptRecord", "Served", "UpstreamAttempt"),
     "shapes": ("Completion", "Delta"),
     "shortcuts": ("llm_complete",),
@@ -63,6 +67,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "AttemptRecord",
     "CallFailed",
+    "CallRecord",
     "Client",
     "Completion",
     "ConfigurationError",
@@ -72,6 +77,7 @@ __all__ = [
     "Delta",
     "Endpoint",
     "InvalidRequest",
+    "Ledger",
     "RequestRefused",
     "ResilientError",
     "RoutesExhausted",

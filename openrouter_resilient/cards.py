@@ -1,4 +1,4 @@
-"""What a notebook shows of an answer and of who gave it. Everything that came from outside is escaped."""
+"""What a notebook shows of an answer and of who gave it. All that came from outside is escaped."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         for row in rows
     )
     return (
-        '<div style="overflow-x:auto"><table style="border-collapse:collapse;font-size:.9em;margin:0">'
+        '<div style="overflow-x:auto">'
+        '<table style="border-collapse:collapse;font-size:.9em;margin:0">'
         f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from openrouter_resilient.record import (
+    CallKind,
     CallRecord,
     Circumstances,
     Ended,
@@ -50,7 +51,7 @@ class Observers:
         for observer in self._observers:
             try:
                 observer(record)
-            except Exception as error:  # noqa: BLE001  the border to other people's code
+            except Exception as error:  # noqa: BLE001, PERF203  the border to other people's code
                 self._complain(error)
 
     def tell_answer(self, call: Call, served: Served, completion: Completion, clock: Clock) -> None:
@@ -59,7 +60,7 @@ class Observers:
             around = self._around(call, served.seconds, clock, lambda: completion.text)
             self.tell(record_of_served(served, "complete", "answered", around))
 
-    def tell_stream(  # noqa: PLR0913  what is known at its end
+    def tell_stream(
         self,
         call: Call,
         served: Served,
@@ -91,7 +92,7 @@ class Observers:
         seconds = now - call.started_at
         around = self._around(call, seconds, clock, lambda: None)
         requested = call.plan.routes[0].models[0]
-        kind = "stream" if stream else "complete"
+        kind: CallKind = "stream" if stream else "complete"
         self.tell(record_of_error(error, attempts, kind, requested, seconds, around))
 
     def _around(

@@ -121,7 +121,7 @@ def record_of_served(
     )  # fmt: skip
 
 
-def record_of_error(  # noqa: PLR0913, PLR0917  what is known of a call that nobody served
+def record_of_error(
     error: BaseException,
     attempts: tuple[AttemptRecord, ...],
     kind: CallKind,

@@ -8,7 +8,6 @@ from typing import Any
 from openrouter_resilient.routing.plan import Plan, Route, bare_model
 from openrouter_resilient.routing.step import Attempt, History, Outcome, Reported
 
-
 CANCELLED = "cancelled"  # the fault of an attempt that its caller cut short: nobody's
 
 
@@ -156,9 +155,7 @@ def make_served(
     )
 
 
-def make_records(
-    history: History, started_at: float | None = None
-) -> tuple[AttemptRecord, ...]:
+def make_records(history: History, started_at: float | None = None) -> tuple[AttemptRecord, ...]:
     """The trail in public form; `started_at` None: the call began with its first attempt."""
     if not history:
         return ()

@@ -18,10 +18,10 @@ LAYERS = (
     ("shortcuts", "litellm"),
     ("client",),
     ("call", "stream"),
-    ("telling",),
-    ("wire",),
+    ("telling", "observers"),
+    ("wire", "ledger"),
     ("endpoints",),
-    ("shapes", "served", "settings"),
+    ("shapes", "served", "record", "cards", "settings"),
     ("routing",),
     ("errors", "_version"),
 )

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 Z = 1.959963984540054  # the normal distribution's 97.5 % point
-CLAIMS = (0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999, 0.99995, 0.99999)
+CLAIMS = (0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999)
 
 
 @dataclass(frozen=True)

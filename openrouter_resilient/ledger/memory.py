@@ -22,7 +22,7 @@ class Memory:
         while True:
             try:
                 return tuple(self._records)
-            except RuntimeError:  # another thread added one meanwhile
+            except RuntimeError:  # noqa: PERF203  another thread added one meanwhile
                 continue
 
     def replace(self, new: CallRecord) -> None:

@@ -1,8 +1,9 @@
 """Had you used only this one: what the record says of each endpoint and model by itself.
 
 A call is a trial of an endpoint if it asked it; a probe is one, too. Calls in between that did not
-ask it, because its breaker was open, are counted as failures only if it had failed shortly before
-and failed again shortly after: they met the same outage. All else about it is unknown, and left out.
+ask it, because its breaker was open, are counted as failures only if it had failed shortly
+before and failed again shortly after: they met the same outage. All else is unknown and
+left out.
 Goes through the record once, in the order of time; no file, no clock.
 """
 
@@ -183,8 +184,8 @@ class History:
         self._follow_outages(first, results)
 
     def _follow_outages(self, first: Event, results: dict[str, bool]) -> None:
-        for endpoint, run in list(self._runs.items()):
-            if first.at - run.last_at > QUIET_S:
+        for endpoint, old in list(self._runs.items()):
+            if first.at - old.last_at > QUIET_S:
                 self._end(endpoint)
         for endpoint, good in results.items():
             run = self._runs.get(endpoint)
@@ -196,11 +197,11 @@ class History:
                 run.saved += run.pending
                 run.pending, run.last_at, run.faults = 0, first.at, run.faults + 1
         if first.answered and self._runs:
-            for endpoint, run in self._runs.items():
+            for endpoint, current in self._runs.items():
                 if endpoint in results:
-                    run.saved += 1
+                    current.saved += 1
                 else:
-                    run.pending += 1
+                    current.pending += 1
 
     def _end(self, endpoint: str) -> None:
         run = self._runs.pop(endpoint)

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 GOOD, SHAKY, BAD, NOTHING = "#2e9e5b", "#e0a526", "#c8402f", "#e3e6ea"
 PALETTE = ("#3b6fb5", "#d98032", "#6a4fa3", "#2f9e8f", "#b5476b", "#7a7a7a")
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "svg.fonttype": "none",
+    "svg.fonttype": "path",  # letters as wide there as here, whatever fonts there are
     "font.family": "sans-serif",
     "axes.edgecolor": "#9aa1a9",
-    "svg.hashsalt": "openrouter_resilient",
+    "svg.hashsalt": "openrouter_resilient",  # the same picture is the same text
 }
 MOST_DAYS = 90  # of a strip, as a status page shows
 
@@ -43,7 +43,7 @@ def strip(report: Report, width: float = 8.0) -> Figure:
         width: of the figure, in inches.
     """
     rows = list(report.endpoints.items())
-    with _figure(width, 0.45 + 0.62 * max(1, len(rows))) as (figure, plt):
+    with _figure(width, 0.45 + 0.62 * max(1, len(rows))) as (figure, _):
         days = _days(report, 30 if width < 5 else MOST_DAYS)
         for place, (name, alone) in enumerate(rows):
             axes = figure.add_subplot(max(1, len(rows)), 1, place + 1)
@@ -56,13 +56,12 @@ def strip(report: Report, width: float = 8.0) -> Figure:
             axes.set_xticks(_ticks(days, width) if last else [])
             axes.set_xticklabels([_date(day) for day in _ticks(days, width)] if last else [])
             axes.tick_params(length=0)
-        del plt
     return figure
 
 
 def who_served(report: Report, width: float = 8.0) -> Figure:
     """Answered calls by day, and who gave the answers."""
-    with _figure(width, 2.4) as (figure, _):
+    with _figure(width, 2.4) as (figure, matplotlib):
         axes = figure.add_subplot()
         days = _days(report, 10_000)
         names = sorted({name for counts in report.served.values() for name in counts})
@@ -75,7 +74,7 @@ def who_served(report: Report, width: float = 8.0) -> Figure:
         axes.set_xticks(_ticks(days, width), [_date(day) for day in _ticks(days, width)])
         axes.set_xlim(days[0] - 0.7, days[-1] + 0.7)
         axes.set_ylabel("answers a day")
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(nbins=5, integer=True))
         _legend(axes, len(names))
     return figure
 
@@ -121,8 +120,11 @@ PICTURES = (
 
 def as_svg(figure: Figure) -> str:
     """A figure as SVG text, the same each time."""
+    import matplotlib as mpl  # noqa: PLC0415  an extra, and there is a figure
+
     out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
+    with mpl.rc_context(STYLE):
+        figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
     text = out.getvalue()
     return text[text.index("<svg") :]
 
@@ -131,7 +133,7 @@ def as_svg(figure: Figure) -> str:
 def _figure(width: float, height: float) -> Iterator[tuple[Figure, Any]]:
     """A figure apart from pyplot: it touches no window and no style of the caller's."""
     try:
-        import matplotlib  # noqa: PLC0415  an extra
+        import matplotlib.ticker  # noqa: PLC0415  an extra
         from matplotlib.figure import Figure  # noqa: PLC0415  the same
     except ImportError as error:
         raise ConfigurationError(

@@ -43,7 +43,7 @@ def _delete_piece(file: LedgerFile, before: float) -> int:
 
 
 def _give_space_back(file: LedgerFile) -> None:
-    """Rewrite the file; where another process is in the way, its free pages are used again later."""
+    """Rewrite the file; where another process is in the way, free pages are used again later."""
     with suppress(sqlite3.OperationalError):
         connection = sqlite3.connect(file.path, timeout=5.0, isolation_level=None)
         try:

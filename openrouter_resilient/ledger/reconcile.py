@@ -10,7 +10,6 @@ from urllib.parse import quote
 import requests
 from pydantic import SecretStr
 from requests.auth import AuthBase
-from requests.models import PreparedRequest
 
 from openrouter_resilient.endpoints.table import OPENROUTER, Endpoint
 from openrouter_resilient.ledger.prices import Prices, read_prices
@@ -158,7 +157,7 @@ class _Bearer(AuthBase):
     def __init__(self, key: SecretStr | str | None) -> None:
         self._key = key
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if isinstance(self._key, SecretStr):
             request.headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
         return request
@@ -197,5 +196,3 @@ def _tried(responses: object) -> tuple[UpstreamAttempt, ...]:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-

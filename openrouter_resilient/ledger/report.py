@@ -1,4 +1,4 @@
-"""The numbers of a period, worked out from a ledger's file. Words are in `words`, HTML in `html`."""
+"""The numbers of a period, worked out from a ledger's file. Words are in `words`."""
 
 from __future__ import annotations
 
@@ -270,7 +270,8 @@ FROM raw_calls AS c CROSS JOIN raw_attempts AS a ON a.call = c.number
 WHERE c.{_WINDOW.replace("AND ", "AND c.")} ORDER BY c.started_at, c.number, a.number
 """
 _PROBES = f"""
-SELECT started_at, NULL, endpoint, route, NULL, fault, NULL FROM raw_probes WHERE {_WINDOW} ORDER BY 1
+SELECT started_at, NULL, endpoint, route, NULL, fault, NULL
+FROM raw_probes WHERE {_WINDOW} ORDER BY 1
 """
 _COSTS = f"""
 SELECT

@@ -2,8 +2,9 @@
 
 A call is in the file before its answer is handed over. With the write-ahead log and
 `synchronous=NORMAL`, a commit has been given to the operating system when it returns: it survives
-whatever happens to the process (`kill -9` too), and costs no wait for the disk. What a power failure
-or a crash of the machine may take is the commits since the last checkpoint; never the file itself.
+whatever happens to the process (`kill -9` too), and costs no wait for the disk. What a power
+failure or a crash of the machine may take is the commits since the last checkpoint; never the file
+itself.
 
 Trouble with the file fails no call. What could not be written waits, is tried again later, and is
 counted as lost when too much of it waits.
@@ -30,7 +31,9 @@ LOG = logging.getLogger("openrouter_resilient")
 BUSY_MS = 500  # what another process's writing may cost a call; one write takes a tenth of a ms
 MOST_WAITING = 1_000  # calls that wait for the file to be well again
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between two tries at a file that is in trouble
-CHECKPOINT_PAGES = 4_000  # 16 MB; each checkpoint waits for the disk, once in about a thousand calls
+CHECKPOINT_PAGES = (
+    4_000  # 16 MB; each checkpoint waits for the disk, once in about a thousand calls
+)
 UNWRITABLE = (
     # The record's fault, not the file's: it would fail again, and keep back all that follow it.
     OverflowError,
@@ -59,7 +62,7 @@ class LedgerFile:
         self._connection: sqlite3.Connection | None = None
         self._names: Names | None = None
         self._inode = (0, 0)
-        self._pause, self._not_before = 0.0, 0.0
+        self._troubled, self._pause, self._not_before = False, 0.0, 0.0
         self._lock = threading.RLock()
         self._writing = False
         _FILES.add(self)
@@ -153,7 +156,7 @@ class LedgerFile:
             self._well()
 
     def _write(self, record: CallRecord) -> None:
-        """One transaction a call, so that a call that is handed over does not wait for another's."""
+        """One transaction a call: an answer that is handed over waits for no other call's."""
         try:
             with self.transaction() as (connection, names):
                 insert_call(connection, names, record)
@@ -191,12 +194,13 @@ class LedgerFile:
 
     def _in_trouble(self, error: Exception) -> None:
         """Complain once, and leave the file alone for a while."""
-        if not self._pause:
+        if not self._troubled:
             LOG.warning(
                 "the ledger %s cannot be written (%s); calls go on, and are recorded when it can",
                 self.path,
                 error,
             )
+        self._troubled = True
         self._pause = min(LONGEST_PAUSE_S, self._pause * 2 or FIRST_PAUSE_S)
         self._not_before = monotonic() + self._pause
         self._let_go()
@@ -208,9 +212,9 @@ class LedgerFile:
             self.lost += 1
 
     def _well(self) -> None:
-        if self._pause:
+        if self._troubled:
             LOG.warning("the ledger %s is written again; %d calls were lost", self.path, self.lost)
-        self._pause, self._not_before = 0.0, 0.0
+        self._troubled, self._pause, self._not_before = False, 0.0, 0.0
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

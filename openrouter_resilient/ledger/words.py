@@ -117,8 +117,8 @@ def outage_text(outage: Outage) -> str:
     """One outage in one line."""
     saved = "1 call was" if outage.saved == 1 else f"{outage.saved:,} calls were"
     return (
-        f"{instant_text(outage.began_at)}  {outage.endpoint}, at least {span_text(outage.seconds)}, "
-        f"{outage.faults:,} faults; {saved} answered meanwhile"
+        f"{instant_text(outage.began_at)}  {outage.endpoint}, "
+        f"at least {span_text(outage.seconds)}, {outage.faults:,} faults; {saved} answered meanwhile"
     )
 
 
@@ -229,7 +229,10 @@ def _latency_lines(name: str, latency: Latency) -> list[str]:
 def _cost_lines(report: Report) -> list[str]:
     if not report.costs:
         return []
-    lines = ["", "cost                          attempts       tokens in      tokens out         cost"]
+    lines = [
+        "",
+        "cost                          attempts       tokens in      tokens out         cost",
+    ]
     for cost in report.costs:
         name = f"{cost.model or 'no model named'} ({cost.endpoint})"
         head = f"{name}\n{'':30}" if len(name) > 30 else f"{name:30}"

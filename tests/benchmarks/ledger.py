@@ -57,8 +57,12 @@ def a_call_and_its_stores(folder, repeats):
     memory = Ledger()
     on_disk = LedgerFile(folder / "benchmark.db")
     in_memory, both = Observers((memory.add,)), Observers((memory.add, on_disk.add))
-    kept = show("made and kept in memory", timed(lambda: in_memory.tell_answer(*seen[0]), repeats), 10)
-    written = show("made, kept and written to disk", timed(lambda: both.tell_answer(*seen[0]), repeats), 100)
+    kept = show(
+        "made and kept in memory", timed(lambda: in_memory.tell_answer(*seen[0]), repeats), 10
+    )
+    written = show(
+        "made, kept and written to disk", timed(lambda: both.tell_answer(*seen[0]), repeats), 100
+    )
     on_disk.close()
     return kept and written
 
@@ -67,7 +71,6 @@ def a_year(path, calls):
     """Write a year, as real calls would have left it."""
     chance, file = random.Random(1), LedgerFile(path)
     began = time() - YEAR_S
-    size_before = 0
     at, down_until = began, 0.0
     with file.transaction() as (connection, names):
         for _ in range(calls):
@@ -76,8 +79,8 @@ def a_year(path, calls):
                 down_until = at + chance.lognormvariate(math.log(35 * 60), 0.65)
             ident = f"gen-{int(at)}-{chance.getrandbits(88):022x}"[:35]
             good = make_attempt(
-                generation_id=ident, seconds=chance.lognormvariate(1, 0.5), cost=chance.random() / 100,
-                prompt_tokens=chance.randrange(4000), completion_tokens=chance.randrange(800),
+                generation_id=ident, seconds=chance.lognormvariate(1, 0.5),
+                cost=chance.random() / 100, prompt_tokens=chance.randrange(4000), completion_tokens=chance.randrange(800),
             )  # fmt: skip
             attempts = (good,)
             if at < down_until:
@@ -90,7 +93,6 @@ def a_year(path, calls):
                 attempts = (bad, fallback)
             insert_call(connection, names, make_record(attempts=attempts, started_at=at))
     file.close()
-    return size_before
 
 
 def main():
