@@ -118,7 +118,8 @@ def outage_text(outage: Outage) -> str:
     saved = "1 call was" if outage.saved == 1 else f"{outage.saved:,} calls were"
     return (
         f"{instant_text(outage.began_at)}  {outage.endpoint}, "
-        f"at least {span_text(outage.seconds)}, {outage.faults:,} faults; {saved} answered meanwhile"
+        f"at least {span_text(outage.seconds)}, {outage.faults:,} faults; "
+        f"{saved} answered meanwhile"
     )
 
 

@@ -78,9 +78,7 @@ def test_it_agrees_with_the_very_times_at_which_both_were_down(simulation):
     outages = both_down(simulation, 1, length)
     one = [o for o in outages if o.component == "one"]
     other = [o for o in outages if o.component == "other"]
-    down = sum(
-        max(0.0, min(a.ends, b.ends) - max(a.begins, b.begins)) for a in one for b in other
-    )
+    down = sum(max(0.0, min(a.ends, b.ends) - max(a.begins, b.begins)) for a in one for b in other)
 
     found = simulation.availability((ONE, OTHER), outages, seed=1, every=120.0, length=length)
 

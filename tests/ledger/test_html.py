@@ -17,7 +17,9 @@ from openrouter_resilient.ledger.pictures import PICTURES, as_svg
 from tests.ledger.making import START, answered_by_fallback, make_attempt, make_record, unanswered
 
 EVIL = "<script>alert(1)</script>\"'&"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 VOID = {"meta", "img", "source", "br"}
 
 

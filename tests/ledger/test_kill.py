@@ -80,7 +80,9 @@ def test_every_call_that_was_handed_over_is_there_and_the_file_is_whole(path, tm
     assert len(kept) <= len(handed_over) + PROCESSES
     assert [("ok",)] == look("PRAGMA integrity_check")
     assert [] == look("PRAGMA foreign_key_check")
-    assert [] == look("SELECT call FROM raw_attempts WHERE call NOT IN (SELECT number FROM raw_calls)")
+    assert [] == look(
+        "SELECT call FROM raw_attempts WHERE call NOT IN (SELECT number FROM raw_calls)"
+    )
     assert [] == look(
         "SELECT number FROM raw_calls AS c WHERE attempts != "
         "(SELECT count(*) FROM raw_attempts WHERE call = c.number)"

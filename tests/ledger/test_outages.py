@@ -33,7 +33,14 @@ def test_a_call_counts_once_however_often_it_asked():
 
 
 def test_calls_that_skipped_a_dead_endpoint_count_against_it():
-    events = [bad(0, 1), fallback(0, 1), fallback(5, 2), fallback(10, 3), bad(20, 4), fallback(20, 4)]
+    events = [
+        bad(0, 1),
+        fallback(0, 1),
+        fallback(5, 2),
+        fallback(10, 3),
+        bad(20, 4),
+        fallback(20, 4),
+    ]
 
     history = History().read(events)
 

@@ -177,7 +177,9 @@ def test_no_text_and_no_key_is_in_a_record_unless_texts_are_kept(simulator, make
 
     whole = repr(client.ledger.calls) + str(pickle.dumps(client.ledger.calls))
     assert "secret prompt" not in whole
-    assert all(value not in whole for name, value in simulator.environment().items() if "KEY" in name)
+    assert all(
+        value not in whole for name, value in simulator.environment().items() if "KEY" in name
+    )
     assert all(not attempt.message for record in client.ledger.calls for attempt in record.attempts)
 
 

@@ -36,7 +36,9 @@ def a_history(seed=7, calls=600):
             yield unanswered(at)
         elif draw < 0.15:
             bad = make_attempt(fault="invalid_request", status=400)
-            yield make_record(attempts=(bad,), started_at=at, ended="refused", error="InvalidRequest")
+            yield make_record(
+                attempts=(bad,), started_at=at, ended="refused", error="InvalidRequest"
+            )
         elif draw < 0.17:
             yield make_record(started_at=at, ended="left", kind="stream", first_token_seconds=0.5)
         elif draw < 0.19:
@@ -87,7 +89,9 @@ def test_latency_with_failover_stands_apart(report, look):
     rows = look("SELECT seconds FROM calls WHERE ended = 'answered' AND attempts > 1")
 
     assert len(rows) == report.failed_over.calls == report.saved
-    assert statistics.median(row[0] for row in rows) == pytest.approx(report.failed_over.seconds[50])
+    assert statistics.median(row[0] for row in rows) == pytest.approx(
+        report.failed_over.seconds[50]
+    )
 
 
 def test_each_endpoint_alone_is_what_sql_counts_where_none_was_skipped(report, look):
@@ -123,7 +127,9 @@ def test_who_served_is_what_sql_counts(report, look):
         "WHERE ended = 'answered' GROUP BY 1, 2"
     )
 
-    assert {(d, e, n) for d, counts in report.served.items() for e, n in counts.items()} == set(rows)
+    assert {(d, e, n) for d, counts in report.served.items() for e, n in counts.items()} == set(
+        rows
+    )
 
 
 def test_a_period_leaves_out_what_was_before(ledger, look):
@@ -155,7 +161,9 @@ def test_an_empty_record_makes_a_report_that_claims_nothing():
 def test_the_words_say_what_the_record_supports(path):
     ledger = Ledger()
     report = ledger.report()
-    many = type(report)(**{**report.__dict__, "availability": type(report.availability)(41_207, 41_215)})
+    many = type(report)(
+        **{**report.__dict__, "availability": type(report.availability)(41_207, 41_215)}
+    )
 
     assert (
         "Answered 41,207 of 41,215: 99.98 % (95 %: 99.96–99.99). You can claim 99.9 %."
@@ -166,7 +174,13 @@ def test_the_words_say_what_the_record_supports(path):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1.0, "100 %"), (0.99999, "99.999 %"), (0.9999999, "99.99999 %"), (0.5, "50.00 %"), (None, "–")],
+    [
+        (1.0, "100 %"),
+        (0.99999, "99.999 %"),
+        (0.9999999, "99.99999 %"),
+        (0.5, "50.00 %"),
+        (None, "–"),
+    ],
 )
 def test_a_share_is_never_rounded_up_to_all(value, text):
     assert text == percent(value)
