@@ -1,6 +1,6 @@
 """A simulated year of outages against the real routing, to see what each further route is worth.
 
-    python examples/availability.py                    # a table; half a minute a seed
+    python examples/availability.py                    # a table; half a minute a year
     python examples/availability.py --seeds 10 --plot availability.png
 
 The outages are drawn from what was published about 2025 and 2026 (see WORLD); the decisions are

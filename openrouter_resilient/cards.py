@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from openrouter_resilient.served import AttemptRecord, Served
+    from openrouter_resilient.served import Served
 
 # Colours are the notebook's own (inherit, currentColor), so that a dark theme stays dark.
 _FRAME = (
@@ -16,7 +16,7 @@ _FRAME = (
 )
 _TEXT = "white-space:pre-wrap;margin:0 0 .7em"
 _SMALL = "font-size:.9em;opacity:.8;margin:0"
-_CELL = "text-align:left;vertical-align:top;padding:.15em .9em .15em 0;background:none"
+_LIST = "font-size:.9em;opacity:.8;margin:.4em 0 0;padding-left:1.6em"
 
 
 def completion_card(text: str, tool_calls: Iterable[str], served: Served | None) -> str:
@@ -33,20 +33,6 @@ def served_card(served: Served) -> str:
     return f'<div style="{_FRAME}">{_served(served)}</div>'
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of texts, which are escaped; it scrolls by itself where it is too wide."""
-    top = "".join(f'<th style="{_CELL}">{escape(name)}</th>' for name in head)
-    body = "".join(
-        "<tr>" + "".join(f'<td style="{_CELL}">{escape(cell)}</td>' for cell in row) + "</tr>"
-        for row in rows
-    )
-    return (
-        '<div style="overflow-x:auto">'
-        '<table style="border-collapse:collapse;font-size:.9em;margin:0">'
-        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
 def _served(served: Served) -> str:
     lines = [f'<p style="{_SMALL}">served by <b>{escape(str(served))}</b></p>']
     if served.substituted:
@@ -56,13 +42,6 @@ def _served(served: Served) -> str:
         for note in (*served.warnings, *(f"skipped {route}" for route in served.skipped))
     ]
     if len(served.attempts) > 1 or any(attempt.fault for attempt in served.attempts):
-        head = ("", "asked", "what came of it", "seconds")
-        lines.append(table(head, map(_row, served.attempts)))
+        tried = "".join(f"<li>{escape(str(attempt))}</li>" for attempt in served.attempts)
+        lines.append(f'<ol style="{_LIST}">{tried}</ol>')
     return "".join(lines)
-
-
-def _row(attempt: AttemptRecord) -> Sequence[str]:
-    status = f" ({attempt.status})" if attempt.status else ""
-    words = f": {attempt.message}" if attempt.message else ""
-    came = "answered" if attempt.fault is None else f"{attempt.fault}{status}{words}"
-    return str(attempt.number), attempt.route, came, f"{attempt.seconds:.1f}"

@@ -9,7 +9,6 @@ Goes through the record once, in the order of time; no file, no clock.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -77,8 +76,8 @@ class Alone:
     bad: int = 0
     inferred: int = 0
     days: dict[int, list[int]] = field(default_factory=dict)
-    _bad_at: float | None = None
-    _bad_index: int = 0
+    _bad_at: float | None = field(default=None, compare=False)
+    _bad_index: int = field(default=0, compare=False)
 
     @property
     def share(self) -> Share:
@@ -128,8 +127,6 @@ class History:
         self.outages: list[Outage] = []
         self._runs: dict[str, _Run] = {}
         self._calls = 0
-        self._uneasy_until = 0.0
-        self._plain: Counter[tuple[int, str, str | None, str | None]] = Counter()
 
     def read(self, events: Iterable[Event]) -> History:
         """Go through events in the order of time; those of one call follow each other."""
@@ -143,26 +140,15 @@ class History:
             self._take(together)
         for endpoint in list(self._runs):
             self._end(endpoint)
-        self._count_plain()
         return self
 
+    def count_plain(self, day: int, event: Event, count: int) -> None:
+        """Count calls of one day that one attempt answered, far from all trouble, all at once."""
+        self.endpoints.setdefault(event.endpoint, Alone()).count(day, count, good=True)
+        for name, good in _models(event):
+            self.models.setdefault((event.endpoint, name), Alone()).count(day, count, good=good)
+
     def _take(self, events: list[Event]) -> None:
-        """Count a call or a probe; the plain ones, nearly all, only by their number."""
-        first = events[0]
-        calm = not self._runs and first.at > self._uneasy_until
-        if calm and first.fault is None and len(events) == 1:
-            self._calls += first.call is not None
-            self._plain[int(first.at // DAY_S), first.endpoint, first.route, first.model] += 1
-        else:
-            self._take_apart(events)
-
-    def _count_plain(self) -> None:
-        for (day, endpoint, route, model), count in self._plain.items():
-            self.endpoints.setdefault(endpoint, Alone()).count(day, count, good=True)
-            for name, good in _models(Event(0.0, None, endpoint, route, model, None)):
-                self.models.setdefault((endpoint, name), Alone()).count(day, count, good=good)
-
-    def _take_apart(self, events: list[Event]) -> None:
         first = events[0]
         if first.call is not None:
             self._calls += 1
@@ -179,8 +165,6 @@ class History:
             self.endpoints.setdefault(endpoint, Alone()).tried(first.at, self._calls, good=good)
         for key, good in models.items():
             self.models.setdefault(key, Alone()).tried(first.at, self._calls, good=good)
-        if not all(results.values()) or not all(models.values()):
-            self._uneasy_until = first.at + NEAR_S
         self._follow_outages(first, results)
 
     def _follow_outages(self, first: Event, results: dict[str, bool]) -> None:

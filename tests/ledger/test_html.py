@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_no_two_dates_of_a_picture_touch(report, title, draw):
         boxes = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
         inside = figure.bbox
 
-        assert all(one.x1 < other.x0 for one, other in zip(boxes, boxes[1:], strict=False))
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
         assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in boxes)
 
 

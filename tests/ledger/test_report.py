@@ -10,10 +10,13 @@ import statistics
 import pytest
 
 from openrouter_resilient import ConfigurationError, Ledger
+from openrouter_resilient.ledger.outages import Event, History
 from openrouter_resilient.ledger.periods import beginning, seconds_of
 from openrouter_resilient.ledger.report import percentile
 from openrouter_resilient.ledger.words import headline, percent, what_is_missing
 from tests.ledger.making import (
+    MODEL,
+    SERVED,
     START,
     answered_by_fallback,
     make_attempt,
@@ -104,6 +107,29 @@ def test_each_endpoint_alone_is_what_sql_counts_where_none_was_skipped(report, l
         alone = report.endpoints[endpoint]
         assert (good, asked) == (alone.good, alone.good + alone.bad)
         assert asked == sum(good + bad for good, bad in alone.days.values())
+
+
+def test_calls_far_from_trouble_are_counted_as_those_near_it(path):
+    """They are counted another way; it must not change what they add up to."""
+    ledger, events = Ledger(path), []
+    for number in range(400):
+        at = START + 1_000.0 * number
+        bad = number % 97 == 5
+        ledger.add(answered_by_fallback(at) if bad else make_record(started_at=at))
+        first = Event(at, number, "openrouter", f"openrouter:{MODEL}", SERVED, None, answered=True)
+        if bad:
+            second = first._replace(endpoint="openai", route="openai:gpt-4o")
+            events += [first._replace(fault="server_error"), second]
+        else:
+            events.append(first)
+    history = History().read(events)
+
+    report = ledger.report()
+
+    assert history.endpoints == report.endpoints
+    assert history.models == report.models
+    assert len(history.outages) == len(report.outages) == 5
+    assert history.outages == sorted(report.outages, key=lambda outage: outage.began_at)
 
 
 def test_costs_are_what_sql_sums(report, look):
