@@ -34,7 +34,9 @@ if TYPE_CHECKING:
         StreamInterrupted,
     )
     from openrouter_resilient.features.batch import BatchInterrupted
+    from openrouter_resilient.ledger.ledger import Ledger
     from openrouter_resilient.litellm import completion
+    from openrouter_resilient.record import CallRecord
     from openrouter_resilient.served import AttemptRecord, Served, UpstreamAttempt
     from openrouter_resilient.shapes import Completion, Delta
     from openrouter_resilient.sheet import Sheet
@@ -61,7 +63,9 @@ _HOMES = {
         "StreamInterrupted",
     ),
     "features.batch": ("BatchInterrupted",),
+    "ledger.ledger": ("Ledger",),
     "litellm": ("completion",),
+    "record": ("CallRecord",),
     "served": ("AttemptRecord", "Served", "UpstreamAttempt"),
     "shapes": ("Completion", "Delta"),
     "sheet": ("Sheet",),
@@ -76,6 +80,7 @@ __all__ = [
     "AttemptRecord",
     "BatchInterrupted",
     "CallFailed",
+    "CallRecord",
     "Chaos",
     "Client",
     "Completion",
@@ -86,6 +91,7 @@ __all__ = [
     "Delta",
     "Endpoint",
     "InvalidRequest",
+    "Ledger",
     "NotRecorded",
     "Replay",
     "RequestRefused",

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from openrouter_resilient._version import __version__
 from openrouter_resilient.endpoints.dialects import to_wire
 from openrouter_resilient.endpoints.table import Endpoint
+from openrouter_resilient.observers import Observers, tell_what_waits
 from openrouter_resilient.routing.breaker import BreakerBoard, RetryBudget
 from openrouter_resilient.routing.faults import Broken, Fault
 from openrouter_resilient.routing.plan import Plan
@@ -26,7 +27,7 @@ from openrouter_resilient.routing.step import (
     Wait,
     next_step,
 )
-from openrouter_resilient.served import Served, make_served
+from openrouter_resilient.served import Begun, Served, make_served
 from openrouter_resilient.shapes import Completion, Delta, Request
 from openrouter_resilient.telling import error_for, log_fault, log_served
 from openrouter_resilient.wire.clock import Clock
@@ -88,6 +89,7 @@ class Call:
     warnings: tuple[str, ...] = ()
     meters: tuple[Meter, ...] = ()
     race: Race | None = None
+    cut_short: Begun | None = None
 
 
 class Carrier:
@@ -100,9 +102,11 @@ class Carrier:
         transport: Transport,
         clock: Clock,
         jitter: Callable[[], float],
+        observers: Observers | None = None,
     ) -> None:
         """Take what calls need of the world."""
         self.clock = clock
+        self.observers = Observers() if observers is None else observers
         self.board = BreakerBoard()
         self._budget = RetryBudget()
         self._endpoints = endpoints
@@ -114,6 +118,14 @@ class Carrier:
 
     def run(self, call: Call, *, drain: bool) -> Answer:
         """Go on until an attempt counts: all of a whole answer, the first token of a stream."""
+        tell_what_waits()
+        try:
+            return self._run(call, drain=drain)
+        except BaseException as error:  # Ctrl-C, too, is an end that belongs in the record
+            self.observers.tell_error(call, error, self.clock, stream=not drain)
+            raise
+
+    def _run(self, call: Call, *, drain: bool) -> tuple[Exchange, list[Delta]]:
         self._budget.pay_in()
         while True:
             now = self.clock.now()
@@ -160,6 +172,8 @@ class Carrier:
             return None
         except BaseException:  # Ctrl-C above all: leave nothing behind, and let it through
             self.board.abandon(attempt)
+            reported = exchange.reported() if exchange else Reported()
+            call.cut_short = Begun(attempt, started_at, reported)
             if exchange is not None:
                 exchange.close()
             raise
@@ -225,8 +239,13 @@ class Carrier:
         for meter in call.meters:
             meter.add(outcome.reported.cost)
 
-    def served(self, call: Call) -> Served:
-        """What the call has to say of itself, now that it is over."""
+    def answered(self, call: Call, completion: Completion) -> Served:
+        """What the call has to say of itself, told to whoever keeps a record of it."""
+        served = self._served(call)
+        self.observers.tell_answer(call, served, completion, self.clock)
+        return served
+
+    def _served(self, call: Call) -> Served:
         return make_served(
             call.plan,
             call.history,
@@ -250,13 +269,22 @@ class Carrier:
         self.board.record(outcome)
         self._count(call, outcome)
         log_fault(outcome)
-        served = self.served(call)
+        served = self._served(call)
         if fault is None:
             log_served(served)
+        self.observers.tell_stream(call, served, exchange, self.clock, broken=fault is not None)
         return served
+
+    def stream_dropped(self, call: Call, exchange: Exchange) -> None:
+        """Keep the record of a stream that nobody closed. Takes no lock: it is the collector's."""
+        begun = call.history[-1]
+        outcome = replace(begun, ended_at=self.clock.now(), reported=exchange.reported())
+        call.history = (*call.history[:-1], outcome)
+        self.observers.tell_stream(call, self._served(call), exchange, self.clock, later=True)
 
     def close(self) -> None:
         """Close every connection."""
+        tell_what_waits()
         self._transport.close()
 
     def begin_anew(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,13 +15,14 @@ from openrouter_resilient.endpoints.dialects import objection
 from openrouter_resilient.endpoints.table import DEFAULT_MODELS, Endpoint, make_routes, resolve
 from openrouter_resilient.errors import ConfigurationError
 from openrouter_resilient.given import by_variable, check_seconds, listed
+from openrouter_resilient.ledger.ledger import Ledger
+from openrouter_resilient.observers import Observer, Observers, tell_what_waits
 from openrouter_resilient.routing.deadline import Deadline
-from openrouter_resilient.routing.faults import Fault
 from openrouter_resilient.routing.plan import Limits, make_plan
-from openrouter_resilient.served import Served
 from openrouter_resilient.settings import (
     DEADLINE_VARIABLE,
     FALLBACKS_VARIABLE,
+    LEDGER_VARIABLE,
     MODELS_VARIABLE,
     Settings,
 )
@@ -29,7 +31,6 @@ from openrouter_resilient.stream import Stream
 from openrouter_resilient.surface import Surface
 from openrouter_resilient.telling import log_served
 from openrouter_resilient.wire.clock import Clock, SystemClock
-from openrouter_resilient.wire.exchange import Exchange
 from openrouter_resilient.wire.transport import RequestsTransport, Transport
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ class Client(Surface):
         stale_if_error: float | None = None,
         cache_entries: int = 1_000,
         cache_bytes: int = 64 * 1024 * 1024,
+        ledger: str | Path | None = None,
+        keep_text: bool = False,
+        on_call: Observer | Sequence[Observer] = (),
         transport: Transport | None = None,
         clock: Clock | None = None,
         jitter: Callable[[], float] = random.random,
@@ -113,6 +117,11 @@ class Client(Surface):
             cache_seconds: how long `complete` gives the same answer to the same request.
             stale_if_error: seconds more that it may do so while nobody answers.
             cache_entries, cache_bytes: how many answers are kept, and how large together.
+            ledger: the file that keeps the record of all calls, such as "calls.db". None:
+                OPENROUTER_RESILIENT_LEDGER, or else the last 1,000 calls are kept in memory only.
+            keep_text: prompts and answers are kept in the record, too.
+            on_call: called with the `CallRecord` of each finished call, before its answer is
+                handed over; one function or several.
             transport, clock, jitter: what the client reaches the world through; for tests.
             environment, folder: where settings are read; None: the process's own.
 
@@ -127,7 +136,8 @@ class Client(Surface):
             "hedge_after": hedge_after, "max_cost": max_cost,
             "max_price": max_price, "cache_seconds": cache_seconds,
             "stale_if_error": stale_if_error, "cache_entries": cache_entries,
-            "cache_bytes": cache_bytes,
+            "cache_bytes": cache_bytes, "ledger": ledger, "keep_text": keep_text,
+            "on_call": on_call,
         }  # fmt: skip
         check_seconds(
             deadline=deadline, first_token_timeout=first_token_timeout,
@@ -159,11 +169,14 @@ class Client(Surface):
         self._limits = Limits(first_token_timeout, stall_timeout, rounds, hedge_after)
         self._max_price = max_price
         self._wire: Wire = wire
+        self._ledger = Ledger(ledger or settings.read(LEDGER_VARIABLE), self._endpoints)
+        told = (on_call,) if callable(on_call) else tuple(on_call)
         self._carrier = Carrier(
             self._endpoints,
             transport=transport,
             clock=clock,
             jitter=jitter,
+            observers=Observers((self._ledger.add, *told), keep_text=keep_text),
         )
         self._prepare(max_cost, cache_seconds, stale_if_error, (cache_entries, cache_bytes))
 
@@ -221,8 +234,8 @@ class Client(Surface):
 
     def _answer(self, call: Call) -> Completion:
         exchange, _ = self._carrier.run(call, drain=True)
-        served = self._carrier.served(call)
         completion = exchange.completion()
+        served = self._carrier.answered(call, completion)
         completion._served = served  # noqa: SLF001  one package; users may only read it
         log_served(served)
         return completion
@@ -254,20 +267,24 @@ class Client(Surface):
             first_token_timeout, "stream", hedge_after, max_cost,
         )  # fmt: skip
         exchange, ready = self._carrier.run(call, drain=False)
-
-        def ended(exchange: Exchange, fault: Fault | None) -> Served:
-            return self._carrier.stream_ended(call, exchange, fault)
-
-        return Stream(exchange, ready, ended)
+        ended = partial(self._carrier.stream_ended, call)
+        return Stream(exchange, ready, ended, partial(self._carrier.stream_dropped, call))
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
         """The endpoints that routes may name, with the URLs and (hidden) keys in use."""
         return MappingProxyType(self._endpoints)
 
+    @property
+    def ledger(self) -> Ledger:
+        """The record of all calls: who served them, and what they cost."""
+        tell_what_waits()
+        return self._ledger
+
     def close(self) -> None:
         """Close every connection. A call that is still running ends by itself."""
         self._carrier.close()
+        self._ledger.close()
 
     def __enter__(self) -> Self:
         """Close it at the end of the block."""

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from openrouter_resilient.routing.faults import Kind
 from openrouter_resilient.routing.plan import Plan, Route, bare_model
-from openrouter_resilient.routing.step import History, Outcome, Reported
+from openrouter_resilient.routing.step import Attempt, History, Outcome, Reported
 from openrouter_resilient.sheet import Sheet
+
+CANCELLED = "cancelled"  # the fault of an attempt that its caller cut short: nobody's
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An attempt that came to no outcome, because its caller cut it short."""
+
+    attempt: Attempt
+    started_at: float
+    reported: Reported
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,8 @@ class AttemptRecord:
         model, provider, generation_id, request_id, cost: as the reply said; None if it did not.
         retry_after: seconds after which the server asked to be tried again.
         upstream: the attempts that OpenRouter made in its turn.
+        begun_seconds: when it began, counted from the beginning of the call.
+        prompt_tokens, completion_tokens: as the reply counted them; None if it did not.
     """
 
     number: int
@@ -51,6 +64,9 @@ class AttemptRecord:
     cost: float | None = None
     retry_after: float | None = None
     upstream: tuple[UpstreamAttempt, ...] = ()
+    begun_seconds: float = 0.0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -140,6 +156,12 @@ class Served:
         told = ", replayed" if self.replayed else ""
         return f"{model} via {self.endpoint}{provider}, {tries}, {self.seconds:.1f} s{cost}{told}"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from openrouter_resilient.cards import served_card  # noqa: PLC0415  for notebooks alone
+
+        return served_card(self)
+
 
 def make_served(
     plan: Plan,
@@ -165,7 +187,7 @@ def make_served(
         cost=reported.cost,
         usage=reported.usage,
         substituted=_substituted(requested, route, plan.routes[0], reported),
-        attempts=make_records(history),
+        attempts=make_records(history, started_at),
         seconds=now - started_at,
         first_token_seconds=None if first is None else first - started_at,
         warnings=warnings,
@@ -175,12 +197,33 @@ def make_served(
     )
 
 
-def make_records(history: History) -> tuple[AttemptRecord, ...]:
-    """The trail in public form, in the order in which the requests were sent."""
-    return tuple(map(_record, sorted(history, key=lambda outcome: outcome.attempt.number)))
+def make_records(history: History, started_at: float | None = None) -> tuple[AttemptRecord, ...]:
+    """The trail in public form, in the order in which the requests were sent.
+
+    Args:
+        history: the outcomes of the call.
+        started_at: the instant at which it began; None: with its first attempt.
+    """
+    trail = sorted(history, key=lambda outcome: outcome.attempt.number)
+    if not trail:
+        return ()
+    began = trail[0].started_at if started_at is None else started_at
+    return tuple(_record(outcome, began) for outcome in trail)
 
 
-def _record(outcome: Outcome) -> AttemptRecord:
+def make_cancelled(begun: Begun, started_at: float, now: float) -> AttemptRecord:
+    """The record of an attempt that Ctrl-C cut short; it may be billed all the same."""
+    outcome = Outcome(begun.attempt, None, begun.started_at, now, reported=begun.reported)
+    return replace(_record(outcome, started_at), fault=CANCELLED)
+
+
+def counted(usage: dict[str, Any] | None, name: str) -> int | None:
+    """A token count as a server reported it; None where it said none, or no number."""
+    count = usage.get(name) if usage else None
+    return count if isinstance(count, int) and not isinstance(count, bool) else None
+
+
+def _record(outcome: Outcome, began: float) -> AttemptRecord:
     fault, reported, route = outcome.fault, outcome.reported, outcome.attempt.route
     return AttemptRecord(
         number=outcome.attempt.number,
@@ -198,6 +241,9 @@ def _record(outcome: Outcome) -> AttemptRecord:
         cost=reported.cost,
         retry_after=fault.retry_after if fault else None,
         upstream=_upstream(reported.routing),
+        begun_seconds=outcome.started_at - began,
+        prompt_tokens=counted(reported.usage, "prompt_tokens"),
+        completion_tokens=counted(reported.usage, "completion_tokens"),
     )
 
 

@@ -126,6 +126,14 @@ class Completion(Shape):
         served = f", {self._served}" if self._served is not None else ""
         return f"<Completion {self.id}: {len(self.text)} characters{served}>"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the text, who served it, the trail and the cost."""
+        from openrouter_resilient.cards import completion_card  # noqa: PLC0415  for notebooks alone
+
+        functions = [call.function for call in self.tool_calls if call.function]
+        calls = [f"{function.name}({function.arguments})" for function in functions]
+        return completion_card(self.text, calls, self._served)
+
 
 class Delta:
     """A piece of an answer as it came.

@@ -15,6 +15,7 @@ from openrouter_resilient.settings import (
     DEADLINE_VARIABLE,
     DOTENV_VARIABLE,
     FALLBACKS_VARIABLE,
+    LEDGER_VARIABLE,
     MODELS_VARIABLE,
 )
 from openrouter_resilient.shapes import Completion
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _VARIABLES = (
     *(name for row in ENDPOINTS.values() for name in (row.key_variable, row.url_variable)),
-    *(MODELS_VARIABLE, FALLBACKS_VARIABLE, DEADLINE_VARIABLE, DOTENV_VARIABLE),
+    *(MODELS_VARIABLE, FALLBACKS_VARIABLE, DEADLINE_VARIABLE, DOTENV_VARIABLE, LEDGER_VARIABLE),
 )
 _CLIENTS: LRUCache[tuple[object, ...], Client] = LRUCache(16)
 _LOCK = threading.Lock()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 Ended = Callable[[Exchange, Fault | None], Served]
+Dropped = Callable[[Exchange], None]
 
 
 class Stream:
@@ -25,17 +26,21 @@ class Stream:
     supports that, its cost). Not to be shared between threads.
     """
 
-    def __init__(self, exchange: Exchange, ready: list[Delta], ended: Ended) -> None:
+    def __init__(
+        self, exchange: Exchange, ready: list[Delta], ended: Ended, dropped: Dropped
+    ) -> None:
         """Take over an exchange whose first deltas have come.
 
         Args:
             exchange: the attempt that answers.
             ready: what has come of it.
             ended: called once, when it has ended, with the fault if it broke.
+            dropped: called instead, when it is garbage collected and nobody has ended it.
         """
         self._exchange = exchange
         self._ready = ready
         self._ended = ended
+        self._dropped = dropped
         self._completion: Completion | None = None
 
     def __iter__(self) -> Iterator[str]:
@@ -108,6 +113,11 @@ class Stream:
     ) -> None:
         """Close it."""
         self.close()
+
+    def __del__(self) -> None:
+        """Leave a record of a stream that nobody closed; its connection closes with it."""
+        if self._completion is None:
+            self._dropped(self._exchange)
 
     def __repr__(self) -> str:
         """Say whether it has ended, never what it says."""

@@ -19,10 +19,10 @@ LAYERS = (
     ("client", "surface", "features"),  # what the client loads late stands beside it
     ("call", "stream"),
     ("transports",),
-    ("telling",),
-    ("wire",),
+    ("telling", "observers"),
+    ("wire", "ledger"),
     ("endpoints",),
-    ("shapes", "served", "settings"),
+    ("shapes", "served", "record", "cards", "settings"),
     ("routing",),
     ("given",),
     ("errors", "sheet", "_version"),

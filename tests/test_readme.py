@@ -14,6 +14,7 @@ from openrouter_resilient.settings import (
     DEADLINE_VARIABLE,
     DOTENV_VARIABLE,
     FALLBACKS_VARIABLE,
+    LEDGER_VARIABLE,
     MODELS_VARIABLE,
 )
 from openrouter_resilient.transports.chaos import FAULTS
@@ -78,6 +79,7 @@ def test_the_exceptions_it_lists_are_those_there_are():
 
 def test_the_variables_it_lists_are_those_there_are():
     there = {MODELS_VARIABLE, FALLBACKS_VARIABLE, DEADLINE_VARIABLE, DOTENV_VARIABLE}
+    there.add(LEDGER_VARIABLE)
     for row in ENDPOINTS.values():
         there |= {row.key_variable, row.url_variable}
 

@@ -19,6 +19,9 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("ask",   "ask once, and stream the answer whatever happens to a provider", ".ask"),
     Command("drill", "rehearse an outage on fake upstreams; needs no key, no network", ".drill"),
+    Command("report", "what the record says: availability, who served, latency, cost", ".report"),
+    Command("reconcile", "ask what calls of unknown cost did cost", ".reconcile"),
+    Command("prune", "forget old calls", ".prune"),
 )
 # fmt: on
 

@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from openrouter_resilient._version import __version__
@@ -64,9 +65,9 @@ def _run(argv: list[str]) -> int:
 
 def _parser(chosen: str | None) -> ArgumentParser:
     """The parser; of the commands only the chosen one is loaded, so that `--help` is quick."""
-    parser = ArgumentParser(
-        PROGRAM, description=ABOUT, epilog=_epilog(), formatter_class=RawDescriptionHelpFormatter
-    )
+    # Indented by one: by more, argparse leaves no room for a command as long as `reconcile`.
+    formatter = partial(RawDescriptionHelpFormatter, indent_increment=1)
+    parser = ArgumentParser(PROGRAM, description=ABOUT, epilog=_epilog(), formatter_class=formatter)
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

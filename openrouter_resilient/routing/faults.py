@@ -74,6 +74,7 @@ class Row:
         counts: whether it counts against the breaker.
         why: the reason, in words a reader of an error message understands.
         raises: the exception if this fault ends the call by itself.
+        sent: whether the request may have reached the server, and so may have been billed.
     """
 
     scope: Scope
@@ -81,6 +82,7 @@ class Row:
     counts: bool
     why: str
     raises: type[errors.RequestRefused] | None = None
+    sent: bool = True
 
 
 _REQUEST, _MODEL, _ACCOUNT, _ENDPOINT = Scope.REQUEST, Scope.MODEL, Scope.ACCOUNT, Scope.ENDPOINT
@@ -92,12 +94,12 @@ _NO, _SOON, _AT_ONCE = Quick.NO, Quick.SOON, Quick.AT_ONCE
 # fmt: off
 FAULTS: dict[Kind, Row] = {
     #                         scope      quick     counts why
-    Kind.REFUSED:           Row(_ENDPOINT, _NO,      True,  "nothing accepts connections there"),
-    Kind.UNRESOLVED:        Row(_ENDPOINT, _NO,      True,  "its name did not resolve"),
-    Kind.TLS:               Row(_ENDPOINT, _NO,      True,  "no secure connection could be made"),
-    Kind.CONNECT_TIMEOUT:   Row(_ENDPOINT, _NO,      True,  "the connection was not accepted in time"),
+    Kind.REFUSED:           Row(_ENDPOINT, _NO,      True,  "nothing accepts connections there", sent=False),
+    Kind.UNRESOLVED:        Row(_ENDPOINT, _NO,      True,  "its name did not resolve", sent=False),
+    Kind.TLS:               Row(_ENDPOINT, _NO,      True,  "no secure connection could be made", sent=False),
+    Kind.CONNECT_TIMEOUT:   Row(_ENDPOINT, _NO,      True,  "the connection was not accepted in time", sent=False),
     Kind.RESET:             Row(_ENDPOINT, _SOON,    True,  "the connection was closed on us"),
-    Kind.STALE_CONNECTION:  Row(_ENDPOINT, _AT_ONCE, False, "an idle connection had been closed; a new one is needed"),
+    Kind.STALE_CONNECTION:  Row(_ENDPOINT, _AT_ONCE, False, "an idle connection had been closed; a new one is needed", sent=False),
     Kind.SILENT:            Row(_ENDPOINT, _NO,      True,  "no token came in time"),
     Kind.STALLED:           Row(_ENDPOINT, _NO,      True,  "the answer stopped half-way"),
     Kind.INVALID_REQUEST:   Row(_REQUEST,  _NO,      False, "the request is invalid", errors.InvalidRequest),

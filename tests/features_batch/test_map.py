@@ -317,7 +317,7 @@ def test_two_thousand_prompts_with_a_fault_on_every_fifth_request_survive_kill_9
 ):
     """Every result right and in order; nothing asked twice but what the faults or the kill lost."""
     seed = time.time_ns()  # another moment and other faults in each run; shown if it fails
-    chance = random.Random(seed)  # noqa: S311  no secret depends on it
+    chance = random.Random(seed)
     request.node.add_report_section("call", "seed", str(seed))
     simulator.answer = striking(simulator, chance)
     path, asking, workers = tmp_path / "run.jsonl", prompts(2_000), 8

@@ -148,7 +148,7 @@ def test_a_lasting_outage_is_no_storm(llmock, make_client, seed):
     llmock.outage()
 
     with pytest.raises(RoutesExhausted):
-        make_client(jitter=random.Random(seed).random).complete("hi")  # noqa: S311  repeats
+        make_client(jitter=random.Random(seed).random).complete("hi")
 
     codes, faults = judged(llmock)
     assert [] == codes

@@ -8,6 +8,7 @@ from typing_extensions import assert_type
 
 from openrouter_resilient import (
     AttemptRecord,
+    CallRecord,
     Chaos,
     Client,
     Completion,
@@ -56,6 +57,11 @@ with client.stream([{"role": "user", "content": "hi"}]) as stream:
 assert_type(stream.completion, Completion)
 
 assert_type(llm_complete("hi"), Completion)
+
+recorded = Client(ledger="calls.db", on_call=lambda record: record.cost)
+assert_type(recorded.ledger.calls, tuple[CallRecord, ...])
+assert_type(recorded.ledger.report("30d").availability.value, float | None)
+assert_type(recorded.ledger.prune("90d"), int)
 assert_type(completion("gpt-4o", [{"role": "user", "content": "hi"}]), Completion)
 for chunk in completion("gpt-4o", [{"role": "user", "content": "hi"}], stream=True):
     assert_type(chunk.choices[0].delta.content, str | None)

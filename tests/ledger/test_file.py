@@ -1,0 +1,365 @@
+"""The file: many writers, whatever happens to it, and never a failed call."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from openrouter_resilient import Ledger
+from openrouter_resilient.ledger import sqlite as ledger_sqlite
+from openrouter_resilient.ledger.migrations import MIGRATIONS
+from tests.ledger.making import START, answered_by_fallback, make_attempt, make_record
+
+PACKAGE = Path(ledger_sqlite.__file__).parents[2]
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """The file is tried again at once, so that no test has to wait."""
+    monkeypatch.setattr(ledger_sqlite, "FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(ledger_sqlite, "LONGEST_PAUSE_S", 0.0)
+    monkeypatch.setattr(ledger_sqlite, "BUSY_MS", 20)
+
+
+def warnings(caplog):
+    return [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+
+
+def test_a_call_is_a_row_and_so_is_each_attempt(path, look):
+    record = answered_by_fallback(START)
+
+    Ledger(path).add(record)
+
+    assert [("answered", "openai", "gpt-4o-2024-08-06", 2)] == look(
+        "SELECT ended, endpoint, model, attempts FROM calls"
+    )
+    assert [(1, "server_error", 500), (2, None, None)] == look(
+        "SELECT number, fault, status FROM attempts ORDER BY number"
+    )
+
+
+def test_a_real_call_is_in_the_file_when_its_answer_is_handed_over(make_client, path, look):
+    client = make_client(ledger=path)
+
+    answer = client.complete("hi")
+
+    assert [(answer.served.generation_id, pytest.approx(answer.served.cost))] == look(
+        "SELECT generation_id, cost FROM attempts"
+    )
+
+
+def test_the_views_answer_the_common_questions(path, look):
+    ledger = Ledger(path)
+    for record in (make_record(), make_record(), answered_by_fallback(START + 86_400)):
+        ledger.add(record)
+
+    assert [("openrouter", 2), ("openai", 1)] == look("SELECT endpoint, calls FROM served_by")
+    assert [(2, 2, 0, 0), (1, 1, 0, 1)] == look(
+        "SELECT calls, answered, failed, failed_over FROM by_day"
+    )
+    assert [("openrouter", "server_error", 500)] == look(
+        "SELECT endpoint, fault, status FROM failures"
+    )
+    assert (pytest.approx(0.002), 0) == look(
+        "SELECT known_cost, attempts_of_unknown_cost FROM costs"
+    )[0]
+
+
+def test_unknown_is_null_and_never_nought(path, look):
+    Ledger(path).add(make_record(attempts=(make_attempt(cost=None),)))
+
+    assert [(None, "unknown", None, None)] == look(
+        "SELECT cost, cost_source, prompt_tokens, first_token_seconds FROM calls"
+    )
+
+
+def test_texts_are_in_the_file_only_if_they_are_kept(make_client, path, look):
+    make_client(ledger=path).complete("an unkept prompt")
+    before = path.read_bytes() + path.with_name("calls.db-wal").read_bytes()
+    make_client(ledger=path, keep_text=True).complete("a kept prompt")
+
+    ((prompt, answer),) = look("SELECT prompt, answer FROM texts")
+    assert b"unkept" not in before
+    assert "a kept prompt" == json.loads(prompt)[0]["content"]
+    assert answer
+
+
+def test_threads_write_to_one_file(path, look):
+    ledger = Ledger(path)
+
+    def write():
+        for _ in range(50):
+            ledger.add(make_record())
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [(400,)] == look("SELECT count(*) FROM calls")
+    assert (0, 0) == (ledger.lost, ledger.waiting)
+
+
+def test_a_forked_child_writes_through_a_connection_of_its_own(path, look):
+    ledger = Ledger(path)
+    ledger.add(make_record())
+
+    child = os.fork()
+    if not child:
+        ledger.add(make_record())
+        os._exit(0 if not ledger.waiting else 1)
+    _, status = os.waitpid(child, 0)
+    ledger.add(make_record())
+
+    assert 0 == status
+    assert [(3,)] == look("SELECT count(*) FROM calls")
+
+
+def test_a_locked_file_fails_no_call_and_is_written_later(make_client, path, look, patient, caplog):
+    client = make_client(ledger=path)
+    client.complete("hi")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        client.complete("hi")
+        client.complete("hi")
+        waiting = client.ledger.waiting
+        other.execute("ROLLBACK")
+    client.complete("hi")
+
+    assert 2 == waiting
+    assert [(4,)] == look("SELECT count(*) FROM calls")
+    assert (0, 0) == (client.ledger.lost, client.ledger.waiting)
+    assert ["cannot be written" in w for w in warnings(caplog)] == [True, False]
+
+
+def test_a_file_that_is_none_is_left_as_it_is(make_client, path, caplog, patient):
+    path.write_bytes(b"these are my holiday notes, keep them" * 50)
+    before = path.read_bytes()
+    client = make_client(ledger=path)
+
+    answers = [client.complete("hi"), client.complete("hi")]
+
+    assert all(answer.text for answer in answers)
+    assert before == path.read_bytes()
+    assert 1 == len(warnings(caplog))
+    assert 2 == client.ledger.waiting == len(client.ledger.calls)
+
+
+def test_writing_resumes_when_a_corrupt_file_was_moved_away(path, look, patient):
+    path.write_bytes(b"no database" * 500)
+    ledger = Ledger(path)
+    ledger.add(make_record())
+
+    path.unlink()
+    ledger.add(make_record())
+
+    assert [(2,)] == look("SELECT count(*) FROM calls")
+
+
+def test_a_file_that_is_removed_while_in_use_is_made_anew(path, look):
+    ledger = Ledger(path)
+    ledger.add(make_record())
+
+    for file in path.parent.glob("calls.db*"):
+        file.unlink()
+    ledger.add(make_record())
+
+    assert [(1,)] == look("SELECT count(*) FROM calls")
+
+
+def test_a_folder_that_takes_no_file_fails_no_call(make_client, caplog):
+    client = make_client(ledger="/proc/self/calls.db")
+
+    assert client.complete("hi").text
+    assert client.complete("hi").text
+    assert 1 == len(warnings(caplog))
+    assert 2 == client.ledger.waiting
+
+
+def test_a_folder_that_is_not_there_yet_fails_no_call(tmp_path, patient):
+    path = tmp_path / "later" / "calls.db"
+    ledger = Ledger(path)
+    ledger.add(make_record())
+    waiting = ledger.waiting
+
+    path.parent.mkdir()
+    ledger.add(make_record())
+
+    assert (1, 0) == (waiting, ledger.waiting)
+
+
+FULL = """
+import resource, signal
+from openrouter_resilient import Ledger
+from openrouter_resilient.ledger import sqlite
+from tests.ledger.making import make_record
+
+sqlite.FIRST_PAUSE_S = sqlite.LONGEST_PAUSE_S = 0.0
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+ledger = Ledger("calls.db")
+ledger.add(make_record())
+resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
+for _ in range(200):
+    ledger.add(make_record())
+waiting = ledger.waiting
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+ledger.add(make_record())
+print(waiting, ledger.waiting, ledger.lost)
+"""
+
+
+def test_a_full_disk_fails_no_call_and_writing_resumes_when_there_is_room(path, look):
+    """A limit on the size of files makes the same refusal of the operating system."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL],
+        capture_output=True,
+        text=True,
+        cwd=path.parent,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        check=True,
+    )
+
+    waiting, still, lost = map(int, done.stdout.split())
+    assert waiting > 0
+    assert (0, 0) == (still, lost)
+    assert [(202,)] == look("SELECT count(*) FROM calls")
+    assert [("ok",)] == look("PRAGMA integrity_check")
+
+
+def test_what_waits_is_bounded_and_the_rest_is_counted_as_lost(monkeypatch):
+    monkeypatch.setattr(ledger_sqlite, "MOST_WAITING", 3)
+    ledger = Ledger("/proc/self/calls.db")
+
+    for _ in range(10):
+        ledger.add(make_record())
+
+    assert (3, 7) == (ledger.waiting, ledger.lost)
+
+
+def test_a_file_in_trouble_is_left_alone_for_a_while(path, monkeypatch):
+    """A call must not wait for a locked file each time."""
+    tries = []
+    monkeypatch.setattr(
+        ledger_sqlite, "migrate", lambda _: tries.append(1) or (_ for _ in ()).throw(OSError())
+    )
+    ledger = Ledger(path)
+
+    for _ in range(10):
+        ledger.add(make_record())
+
+    assert [1] == tries
+
+
+def test_a_record_that_cannot_be_written_keeps_back_no_other(path, look):
+    ledger = Ledger(path)
+
+    ledger.add(make_record(prompt_tokens=2**70))
+    ledger.add(make_record())
+
+    assert (1, 0) == (ledger.lost, ledger.waiting)
+    assert [(1,)] == look("SELECT count(*) FROM calls")
+
+
+def test_half_a_character_in_a_name_is_written(path, look):
+    Ledger(path).add(make_record(model="model-\ud83d", finish_reason="x" * 10_000))
+
+    ((model, reason),) = look("SELECT model, finish_reason FROM calls")
+    assert "model-?" == model
+    assert 200 == len(reason)
+
+
+def test_a_file_of_a_newer_version_is_not_touched(path, look, caplog):
+    Ledger(path).add(make_record())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    ledger = Ledger(path)
+
+    ledger.add(make_record())
+
+    assert 1 == ledger.waiting
+    assert "99" in warnings(caplog)[0]
+    assert [(1,)] == look("SELECT count(*) FROM calls")
+
+
+def test_an_old_file_is_taken_through_the_steps_it_lacks(path, look, monkeypatch):
+    Ledger(path).add(make_record())
+    later = (*MIGRATIONS, "ALTER TABLE raw_calls ADD COLUMN note TEXT")
+    monkeypatch.setattr("openrouter_resilient.ledger.migrations.MIGRATIONS", later)
+
+    Ledger(path).report()
+
+    assert [(None,)] == look("SELECT note FROM raw_calls")
+    assert [(len(later),)] == look("PRAGMA user_version")
+
+
+def test_a_step_that_fails_leaves_nothing_half_done(path, look, monkeypatch):
+    Ledger(path).add(make_record())
+    broken = (*MIGRATIONS, "CREATE TABLE half (a);\nCREATE TABLE raw_calls (b)")
+    monkeypatch.setattr("openrouter_resilient.ledger.migrations.MIGRATIONS", broken)
+    ledger = Ledger(path)
+
+    ledger.add(make_record())
+
+    assert 1 == ledger.waiting
+    assert [] == look("SELECT name FROM sqlite_master WHERE name = 'half'")
+    assert [(len(MIGRATIONS),)] == look("PRAGMA user_version")
+
+
+def test_prune_forgets_what_is_old_and_gives_its_space_back(path, look):
+    ledger = Ledger(path)
+    now = ledger_sqlite.SystemClock().wall()
+    for at in range(2_000):
+        ledger.add(make_record(started_at=now - 91 * 86_400 - at))
+    ledger.add(make_record(started_at=now - 89 * 86_400))
+    ledger.probe("openai", seconds=0.1, started_at=now - 91 * 86_400)
+    ledger.close()
+    size = path.stat().st_size
+
+    deleted = ledger.prune(keep="90d")
+
+    assert 2_000 == deleted
+    assert [(1,)] == look("SELECT count(*) FROM calls") == look("SELECT count(*) FROM attempts")
+    assert [(0,)] == look("SELECT count(*) FROM probes")
+    assert path.stat().st_size < size / 3
+
+
+def test_the_file_grows_by_less_than_500_bytes_a_call(path):
+    ledger = Ledger(path)
+    for number in range(3_000):
+        ident = f"gen-1795461183-{number:020d}"
+        attempt = make_attempt(generation_id=ident, cost=0.001, prompt_tokens=900,
+                               completion_tokens=100, seconds=1.2345)  # fmt: skip
+        ledger.add(make_record(attempts=(attempt,), first_token_seconds=0.4321))
+    ledger.close()
+
+    assert path.stat().st_size / 3_000 < 500
+
+
+def test_two_ledgers_of_one_file_agree(path):
+    one, other = Ledger(path), Ledger(path)
+
+    one.add(make_record())
+    other.add(make_record())
+
+    assert 2 == one.report().calls == other.report().calls
+
+
+def test_a_copy_can_be_read_while_it_is_written(path, tmp_path):
+    ledger = Ledger(path)
+    ledger.add(make_record())
+    ledger.close()
+
+    shutil.copy(path, tmp_path / "copy.db")
+
+    assert 1 == Ledger(tmp_path / "copy.db").report().calls

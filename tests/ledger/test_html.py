@@ -1,0 +1,221 @@
+"""Pages and notebook outputs: escaped, self-contained, and looked at in a real browser."""
+
+from __future__ import annotations
+
+import builtins
+import html
+import html.parser
+import json
+import re
+import shutil
+import subprocess
+from itertools import pairwise
+
+import pytest
+
+from openrouter_resilient import Client, Ledger
+from openrouter_resilient.ledger.pictures import PICTURES, as_svg
+from tests.ledger.making import START, answered_by_fallback, make_attempt, make_record, unanswered
+
+EVIL = "<script>alert(1)</script>\"'&"
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+VOID = {"meta", "img", "source", "br"}
+
+
+class Checker(html.parser.HTMLParser):
+    """Every element that is opened is closed, in order; none is a script, nothing is fetched."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            assert not name.startswith("on")
+            if name in ("src", "srcset", "href"):
+                assert value.startswith("data:")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def check(text):
+    checker = Checker()
+    checker.feed(text)
+    assert [] == checker.open
+    assert "script" not in checker.seen
+    assert EVIL not in text
+
+
+@pytest.fixture
+def report():
+    """Forty days with an outage, failures, long names and nasty ones."""
+    ledger = Ledger()
+    long = "a-very-long-author-name/a-model-with-a-name-that-does-not-end-and-has-no-space-20260101"
+    for number in range(400):
+        at = START + number * 8_640.0
+        if number % 50 < 3:
+            record = answered_by_fallback(at)
+        elif number == 200:
+            record = unanswered(at)
+        else:
+            attempt = make_attempt(cost=0.001, seconds=1.0 + number % 7, model=long,
+                                   models=(EVIL if number == 7 else long,), prompt_tokens=123_456,
+                                   completion_tokens=7_890)  # fmt: skip
+            record = make_record(attempts=(attempt,), started_at=at, kind="stream",
+                                 first_token_seconds=0.4)  # fmt: skip
+        ledger.add(record)
+    return ledger.report()
+
+
+def test_a_page_is_whole_and_self_contained(report):
+    page = report.as_html()
+
+    check(page)
+    assert 2 * len(PICTURES) == page.count("data:image/svg+xml;base64,")
+
+
+def test_a_notebook_shows_the_same_as_a_part(report):
+    check(report._repr_html_())
+    assert "<html" not in report._repr_html_()
+
+
+@pytest.mark.parametrize(("title", "draw"), PICTURES, ids=[title for title, _ in PICTURES])
+@pytest.mark.parametrize("width", [3.7, 8.0])
+def test_a_picture_is_drawn_at_any_width(report, title, draw, width):
+    svg = as_svg(draw(report, width))
+
+    assert svg.startswith("<svg")
+    assert svg == as_svg(draw(report, width))
+
+
+@pytest.mark.parametrize(("title", "draw"), PICTURES, ids=[title for title, _ in PICTURES])
+def test_no_two_dates_of_a_picture_touch(report, title, draw):
+    for width in (3.7, 8.0):
+        figure = draw(report, width)
+        figure.canvas.draw()
+        axes = figure.axes[-1]
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+        inside = figure.bbox
+
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
+        assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in boxes)
+
+
+def test_without_the_extra_the_page_says_how_to_get_pictures(report, monkeypatch):
+    whole = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return whole(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    page = report.as_html()
+
+    check(page)
+    assert "openrouter_resilient[notebook]" in page
+
+
+def test_an_answer_shows_text_trail_and_cost_and_all_is_escaped(simulator, make_client):
+    simulator.play("openrouter", "status_500")
+    simulator.answer = lambda _face, _body: EVIL
+    answer = make_client().complete("hi")
+
+    shown = answer._repr_html_()
+
+    check(shown)
+    assert "&lt;script&gt;" in shown
+    assert "openai:gpt-4o" in shown
+    assert "server_error (500)" in shown
+    check(answer.served._repr_html_())
+    assert "&lt;script&gt;" not in answer.served._repr_html_()
+
+
+def test_a_servers_words_and_names_are_escaped(simulator, make_client):
+    answer = make_client().complete("hi")
+    nasty = type(answer.served)(
+        **{
+            **answer.served.__dict__,
+            "model": EVIL,
+            "provider": EVIL,
+            "warnings": (EVIL,),
+            "skipped": (EVIL,),
+            "attempts": (make_attempt(fault=EVIL, models=(EVIL,), retry_after=1.0),),
+        }
+    )
+
+    check(nasty._repr_html_())
+
+
+# What a browser says of every element: how far it reaches beyond the page, and whether its text is
+# cut or lies upon that of the element after it.
+MEASURE = """
+const bad = [];
+for (const e of document.querySelectorAll('.look *')) {
+  const b = e.getBoundingClientRect();
+  if (!b.width) continue;
+  if (b.right > innerWidth + 1 || b.left < -1) bad.push('beyond: ' + e.outerHTML.slice(0, 90));
+  const next = e.nextElementSibling && e.nextElementSibling.getBoundingClientRect();
+  if (next && next.width && getComputedStyle(e).display === 'block' && next.top < b.bottom - 1
+      && next.left < b.right - 1) bad.push('overlap: ' + e.outerHTML.slice(0, 90));
+  const s = getComputedStyle(e);
+  if (s.overflowX === 'auto' && e.scrollWidth > e.clientWidth + 1 && innerWidth < 600)
+    bad.push('scrolls: ' + e.outerHTML.slice(0, 90));
+}
+for (const i of document.images) if (!i.naturalWidth) bad.push('no picture');
+parent.document.getElementById('said').textContent = JSON.stringify([innerWidth, bad]);
+"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+@pytest.mark.parametrize("width", [1100, 390, 320])
+@pytest.mark.parametrize("what", ["page", "notebook", "answer"])
+def test_in_a_browser_nothing_overlaps_and_nothing_is_cut(report, simulator, tmp_path, what, width):
+    shown = {"page": report.as_html, "notebook": report._repr_html_}.get(what)
+    text = shown() if shown else an_answer(simulator)._repr_html_()
+    # A script of this test's own, in a frame of the width that is wanted: a window has a least one.
+    inner = (
+        f"<!DOCTYPE html><meta charset=utf-8><body style='margin:0'><div class=look>{text}</div>"
+        f"<script>onload = () => {{{MEASURE}}}</script>"
+    )
+    frame = json.dumps(inner).replace("</", "<\\/")
+    page = tmp_path / "page.html"
+    page.write_text(
+        f"<!DOCTYPE html><meta charset=utf-8><iframe id=f width={width} height=3000></iframe>"
+        f"<pre id=said></pre><script>document.getElementById('f').srcdoc = {frame}</script>"
+    )
+
+    dom = browser(page, tmp_path / "profile")
+
+    said = re.search(r'<pre id="said">(.*?)</pre>', dom, re.DOTALL)[1]
+    seen_width, bad = json.loads(html.unescape(said))
+    assert width == pytest.approx(seen_width, abs=20)
+    assert [] == bad
+
+
+def an_answer(simulator):
+    simulator.play("openrouter", "status_500")
+    simulator.answer = lambda _face, _body: "Three rivers:\n" + "Danube, " * 40 + "x" * 300
+    with Client(
+        "openai/gpt-4o", fallbacks=["openai:gpt-4o"], environment=simulator.environment()
+    ) as client:
+        return client.complete("hi")
+
+
+def browser(page, profile):
+    done = subprocess.run(
+        [
+            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+            "--no-first-run", "--disable-background-networking", "--disable-component-update",
+            "--disable-sync", f"--user-data-dir={profile}", "--virtual-time-budget=5000",
+            "--window-size=1400,1000", "--dump-dom", page.as_uri(),
+        ],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    return done.stdout
