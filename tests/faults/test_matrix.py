@@ -40,7 +40,7 @@ def test_every_fault_ends_in_a_truthful_answer_or_a_typed_error_in_time(
     leaks_nothing, log, group, form, down
 ):
     cells = [Cell(fault, form, down) for fault in FAULTS_OF[group]]
-    with ThreadPoolExecutor(2 if group == "heavy" else 24) as pool:
+    with ThreadPoolExecutor(1 if group == "heavy" else 24) as pool:
         results = dict(zip(map(str, cells), pool.map(run, cells), strict=True))
 
     assert {} == {cell: result.problems for cell, result in results.items() if result.problems}
