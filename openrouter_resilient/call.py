@@ -16,6 +16,7 @@ from openrouter_resilient.endpoints.table import Endpoint
 from openrouter_resilient.routing.breaker import BreakerBoard, RetryBudget
 from openrouter_resilient.routing.faults import Broken, Fault
 from openrouter_resilient.routing.plan import Plan
+from openrouter_resilient.routing.shared import SharedHealth, Word
 from openrouter_resilient.routing.step import Attempt, Outcome, Reported, Stop, Wait, next_step
 from openrouter_resilient.served import Served, make_served
 from openrouter_resilient.shapes import Delta, Request
@@ -47,14 +48,22 @@ class Carrier:
         transport: Transport,
         clock: Clock,
         jitter: Callable[[], float],
+        shared: SharedHealth | None = None,
     ) -> None:
-        """Take what calls need of the world."""
+        """Take what calls need of the world.
+
+        Args:
+            endpoints, transport, clock, jitter: those of the client.
+            shared: what other processes know and are told; None keeps this client to itself.
+        """
         self.clock = clock
         self.board = BreakerBoard()
         self._budget = RetryBudget()
         self._endpoints = endpoints
         self._transport = transport
         self._jitter = jitter
+        self.shared = shared
+        self._words: Mapping[str, Word] = {}
         self._headers = {name: _headers(row) for name, row in endpoints.items()}
         self._keys = tuple(filter(None, map(_bare_key, endpoints.values())))
         _CARRIERS.add(self)
@@ -63,6 +72,7 @@ class Carrier:
         """Go on until an attempt counts: all of a whole answer, the first token of a stream."""
         self._budget.pay_in()
         while True:
+            self.listen()
             now = self.clock.now()
             health = {route: self.board.health(route, now) for route in call.plan.routes}
             may_retry = self._budget.may_take(now)
@@ -76,14 +86,29 @@ class Carrier:
                 if answer is not None:
                     return answer
 
+    def listen(self) -> None:
+        """Let the breakers learn what other processes say, if there is anything new."""
+        if self.shared is not None and (words := self.shared.words()) is not self._words:
+            self._words = words
+            self.board.hear(words, self.clock.now())
+
     def _begin(self, attempt: Attempt, now: float) -> bool:
         """Take what the attempt needs; False if another call was faster: look again."""
         if not self.board.begin(attempt, now):
             return False
+        if attempt.trial and self.shared and not self.shared.grants(attempt.route.endpoint):
+            self.board.hold(attempt, self.clock.now())
+            return False
         if attempt.charged and not self._budget.take(now):
-            self.board.abandon(attempt)
+            self._abandon(attempt)
             return False
         return True
+
+    def _abandon(self, attempt: Attempt) -> None:
+        """Give back what an attempt took that came to nothing."""
+        self.board.abandon(attempt)
+        if attempt.trial and self.shared:
+            self.shared.tell(attempt.route.endpoint, None)
 
     def _attempt(
         self, call: Call, attempt: Attempt, *, drain: bool
@@ -100,7 +125,7 @@ class Carrier:
                 exchange.close()
             return None
         except BaseException:  # Ctrl-C above all: leave nothing behind, and let it through
-            self.board.abandon(attempt)
+            self._abandon(attempt)
             if exchange is not None:
                 exchange.close()
             raise
@@ -159,8 +184,14 @@ class Carrier:
         )
         call.history = (*call.history, outcome)
         if ended or attempt.trial:
-            self.board.record(outcome)
+            self._learn(outcome)
         log_fault(outcome)
+
+    def _learn(self, outcome: Outcome) -> None:
+        """Let the breakers learn from an outcome, and tell others if one opened or closed."""
+        turn, attempt = self.board.record(outcome), outcome.attempt
+        if self.shared and (turn or attempt.trial):
+            self.shared.tell(attempt.route.endpoint, turn)
 
     def served(self, call: Call) -> Served:
         """What the call has to say of itself, now that it is over."""
@@ -183,7 +214,7 @@ class Carrier:
             reported=exchange.reported(),
         )
         call.history = (*call.history[:-1], outcome)
-        self.board.record(outcome)
+        self._learn(outcome)
         log_fault(outcome)
         served = self.served(call)
         if fault is None:
@@ -193,6 +224,8 @@ class Carrier:
     def close(self) -> None:
         """Close every connection."""
         self._transport.close()
+        if self.shared:
+            self.shared.close()
 
     def begin_anew(self) -> None:
         """In a forked child: no lock and no socket of the parent's is of any use."""

@@ -15,12 +15,14 @@ from openrouter_resilient.endpoints.table import DEFAULT_MODELS, Endpoint, make_
 from openrouter_resilient.errors import ConfigurationError
 from openrouter_resilient.routing.deadline import Deadline
 from openrouter_resilient.routing.faults import Fault
-from openrouter_resilient.routing.plan import Limits, make_plan
+from openrouter_resilient.routing.plan import Limits, Route, make_plan
+from openrouter_resilient.routing.shared import SharedHealth
 from openrouter_resilient.served import Served
 from openrouter_resilient.settings import (
     DEADLINE_VARIABLE,
     FALLBACKS_VARIABLE,
     MODELS_VARIABLE,
+    REDIS_VARIABLE,
     Settings,
 )
 from openrouter_resilient.shapes import Completion, Request, make_request
@@ -33,6 +35,8 @@ from openrouter_resilient.wire.transport import RequestsTransport, Transport
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from typing_extensions import Self
+
+    from openrouter_resilient.health.report import HealthReport
 
 DEADLINE_S = 120.0
 FIRST_TOKEN_S = 10.0  # three times what a busy model takes at its 99th percentile
@@ -62,6 +66,7 @@ class Client:
         connect_timeout: float = 5.0,
         rounds: int = 2,
         wire: Wire = "stream",
+        redis_url: str | None = None,
         transport: Transport | None = None,
         clock: Clock | None = None,
         jitter: Callable[[], float] = random.random,
@@ -88,6 +93,8 @@ class Client:
             connect_timeout: seconds for name resolution, connection and TLS together.
             rounds: how many turns each route may have.
             wire: "whole" asks for one JSON body instead of a stream.
+            redis_url: a Redis through which processes share what they know of endpoints, such as
+                `redis://localhost:6379/0`; `""` for none. None: REDIS_URL, or else none.
             transport, clock, jitter: what the client reaches the world through; for tests.
             environment, folder: where settings are read; None: the process's own.
 
@@ -99,6 +106,7 @@ class Client:
             "base_urls": base_urls, "endpoints": tuple(endpoints), "stall_timeout": stall_timeout,
             "first_token_timeout": first_token_timeout, "connect_timeout": connect_timeout,
             "rounds": rounds, "wire": wire,
+            "redis_url": redis_url and None,  # may hold a password; REDIS_URL is read on arrival
         }  # fmt: skip
         _check_seconds(
             deadline=deadline, first_token_timeout=first_token_timeout,
@@ -126,6 +134,7 @@ class Client:
             transport=transport or RequestsTransport(connect_timeout),
             clock=clock or SystemClock(),
             jitter=jitter,
+            shared=_shared(redis_url, settings, self._endpoints),
         )
 
     def complete(  # noqa: PLR0913  what one call may set, all by name
@@ -213,6 +222,21 @@ class Client:
         """The endpoints that routes may name, with the URLs and (hidden) keys in use."""
         return MappingProxyType(self._endpoints)
 
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The routes of a call that names none itself, in the order in which they are asked."""
+        return self._routes
+
+    def health(self, *, pages: bool = False) -> HealthReport:
+        """What is known of every route now; nothing is sent to an endpoint.
+
+        Args:
+            pages: read the vendors' status pages, too, and put what they say beside it.
+        """
+        from openrouter_resilient.health.report import report_of  # noqa: PLC0415  when asked for
+
+        return report_of(self._carrier, self._routes, pages=pages)
+
     def close(self) -> None:
         """Close every connection. A call that is still running ends by itself."""
         self._carrier.close()
@@ -291,6 +315,18 @@ _INSTEAD = {
     "stream": "call client.stream(…)",
     "messages": "give them as the prompt",
 }
+
+
+def _shared(
+    url: str | None, settings: Settings, endpoints: Mapping[str, Endpoint]
+) -> SharedHealth | None:
+    """The health that is shared through the Redis of the argument, or else of REDIS_URL."""
+    wanted = settings.read(REDIS_VARIABLE) if url is None else url
+    if not wanted:
+        return None
+    from openrouter_resilient.health.sharing import share  # noqa: PLC0415  where there is a Redis
+
+    return share(wanted, endpoints, chosen=url is not None)
 
 
 def _check_seconds(**given: float | None) -> None:

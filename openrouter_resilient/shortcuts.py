@@ -11,7 +11,12 @@ from cachetools import LRUCache
 
 from openrouter_resilient.client import Client
 from openrouter_resilient.endpoints.table import ENDPOINTS
-from openrouter_resilient.settings import DEADLINE_VARIABLE, FALLBACKS_VARIABLE, MODELS_VARIABLE
+from openrouter_resilient.settings import (
+    DEADLINE_VARIABLE,
+    FALLBACKS_VARIABLE,
+    MODELS_VARIABLE,
+    REDIS_VARIABLE,
+)
 from openrouter_resilient.shapes import Completion
 
 if TYPE_CHECKING:
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
 
 _VARIABLES = (
     *(name for row in ENDPOINTS.values() for name in (row.key_variable, row.url_variable)),
-    *(MODELS_VARIABLE, FALLBACKS_VARIABLE, DEADLINE_VARIABLE),
+    *(MODELS_VARIABLE, FALLBACKS_VARIABLE, DEADLINE_VARIABLE, REDIS_VARIABLE),
 )
 _CLIENTS: LRUCache[tuple[object, ...], Client] = LRUCache(16)
 _LOCK = threading.Lock()

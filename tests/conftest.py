@@ -11,7 +11,7 @@ import pytest
 from openrouter_resilient import Client
 from openrouter_resilient.simulator import Simulator
 
-PREFIXES = ("OPENROUTER", "OPENAI", "GROQ", "ANTHROPIC")
+PREFIXES = ("OPENROUTER", "OPENAI", "GROQ", "ANTHROPIC", "REDIS")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 

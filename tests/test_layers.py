@@ -19,6 +19,7 @@ LAYERS = (
     ("client",),
     ("call", "stream"),
     ("telling",),
+    ("health",),
     ("wire",),
     ("endpoints",),
     ("shapes", "served", "settings"),
