@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from openrouter_resilient.health.http import Unanswered, fetch
@@ -61,7 +62,7 @@ def read_pages(
     """Read the pages of these endpoints, side by side; those of nobody's are left out."""
     urls = PAGES if pages is None else pages
     wanted = [name for name in dict.fromkeys(endpoints) if name in urls]
-    read = in_parallel([lambda name=name: _read(urls[name]) for name in wanted])  # type: ignore[misc]  # mypy cannot type a default
+    read = in_parallel([partial(_read, urls[name]) for name in wanted])
     return dict(zip(wanted, read, strict=True))
 
 
