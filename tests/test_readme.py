@@ -9,7 +9,13 @@ import pytest
 
 import openrouter_resilient
 from openrouter_resilient.endpoints.table import ENDPOINTS
-from openrouter_resilient.settings import DEADLINE_VARIABLE, FALLBACKS_VARIABLE, MODELS_VARIABLE
+from openrouter_resilient.health import channels
+from openrouter_resilient.settings import (
+    DEADLINE_VARIABLE,
+    FALLBACKS_VARIABLE,
+    MODELS_VARIABLE,
+    REDIS_VARIABLE,
+)
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -38,7 +44,8 @@ def test_the_exceptions_it_lists_are_those_there_are():
 
 
 def test_the_variables_it_lists_are_those_there_are():
-    there = {MODELS_VARIABLE, FALLBACKS_VARIABLE, DEADLINE_VARIABLE}
+    there = {MODELS_VARIABLE, FALLBACKS_VARIABLE, DEADLINE_VARIABLE, REDIS_VARIABLE}
+    there |= set(channels.VARIABLES)
     for row in ENDPOINTS.values():
         there |= {row.key_variable, row.url_variable}
 

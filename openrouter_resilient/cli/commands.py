@@ -18,7 +18,10 @@ class Command(NamedTuple):
 # fmt: off
 COMMANDS = (
     Command("ask",   "ask once, and stream the answer whatever happens to a provider", ".ask"),
+    Command("doctor", "check what is configured, and whether it would really work", ".doctor"),
     Command("drill", "rehearse an outage on fake upstreams; needs no key, no network", ".drill"),
+    Command("health", "show what is known of every route, and who said so", ".health"),
+    Command("probe", "ask every route one tiny prompt; tell every process, and people", ".probe"),
 )
 # fmt: on
 

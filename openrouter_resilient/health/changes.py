@@ -1,7 +1,7 @@
 """Which changes people are told of: what a round found, held against what they were told last.
 
-A fold: the memory of the last round in, the memory and the alerts of this one out. No I/O, no clock.
-Times of day are seconds since 1970.
+A fold: the memory of the last round in, the memory and the alerts of this one out. No I/O, no
+clock. Times of day are seconds since 1970.
 """
 
 from __future__ import annotations
@@ -37,17 +37,22 @@ class Alert:
     why: str = ""
     lasted: float | None = None
 
+    @property
+    def headline(self) -> str:
+        """Whose state is what."""
+        return f"{self.route} is {self.state}"
+
     def __str__(self) -> str:
         """Say it in one line."""
         if self.state == "down":
-            return f"{self.route} is down: {self.fault}, {self.why}"
+            return f"{self.headline}: {self.fault}, {self.why}"
         if self.state == "flapping":
             return (
-                f"{self.route} is flapping: {FLAPPING} changes within an hour. "
+                f"{self.headline}: {FLAPPING} changes within an hour. "
                 f"Nothing more is told until it has kept still for {CALM_S / 60:.0f} minutes"
             )
         lasted = "" if self.lasted is None else f" after {self.lasted / 60:.0f} min"
-        return f"{self.route} is up again{lasted}"
+        return f"{self.headline} again{lasted}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class Memory:
 
 
 def read_memory(text: str) -> Memory:
-    """The memory as it was kept; what cannot be read is forgotten, which costs an alert too many."""
+    """The memory as it was kept; what cannot be read is forgotten: an alert too many, at worst."""
     try:
         found = json.loads(text)
         return Memory(

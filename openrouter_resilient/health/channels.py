@@ -10,6 +10,7 @@ import smtplib
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from email.message import EmailMessage
@@ -135,14 +136,11 @@ def deliver(channel: Channel, alerts: Sequence[Alert]) -> None:
 
 def _tried(send: Callable[[float], None]) -> None:
     for attempt in range(1, TRIES + 1):
-        try:
+        last = attempt == TRIES
+        with nullcontext() if last else suppress(Undelivered):
             _in_time(lambda: send(LIMIT_S), LIMIT_S)
-        except Undelivered:
-            if attempt == TRIES:
-                raise
-            threading.Event().wait(PAUSE_S * attempt)
-        else:
             return
+        threading.Event().wait(PAUSE_S * attempt)
 
 
 def _in_time(send: Callable[[], None], seconds: float) -> None:
@@ -209,10 +207,9 @@ def _email(url: str, clock: Clock) -> Channel:
 
     def send(alerts: Sequence[Alert], seconds: float) -> None:
         message = _message(alerts, sender, to, clock.wall())
+        until = monotonic() + seconds
         try:
             _post(parts, user, message, seconds, insecure="insecure" in asked)
-        except TimeoutError:
-            raise Undelivered(f"it did not answer within {seconds:g} s") from None
         except smtplib.SMTPAuthenticationError:
             raise Undelivered("it does not accept the user or password") from None
         except smtplib.SMTPNotSupportedError:
@@ -220,7 +217,9 @@ def _email(url: str, clock: Clock) -> Channel:
         except ssl.SSLError:
             raise Undelivered("no secure connection could be made") from None
         except (smtplib.SMTPException, OSError, UnicodeError) as error:
-            raise Undelivered(f"it does not take the message ({type(error).__name__})") from None
+            late = monotonic() >= until or isinstance(error, TimeoutError)
+            why = f"it does not take the message ({type(error).__name__})"
+            raise Undelivered(f"it did not answer within {seconds:g} s" if late else why) from None
 
     return Channel(f"e-mail ({parts.hostname})", send)
 
@@ -246,18 +245,16 @@ def _post(
         server.send_message(message)
 
 
-def _message(
-    alerts: Sequence[Alert], sender: str, to: Sequence[str], wall: float
-) -> EmailMessage:
+def _message(alerts: Sequence[Alert], sender: str, to: Sequence[str], wall: float) -> EmailMessage:
     message = EmailMessage()
-    first = str(alerts[0]).partition(":")[0]
     more = f" (and {len(alerts) - 1} more)" if len(alerts) > 1 else ""
-    message["Subject"] = f"[openrouter_resilient] {first}{more}"
+    message["Subject"] = f"[openrouter_resilient] {alerts[0].headline}{more}"
     message["From"], message["To"] = sender, ", ".join(to)
     message["Date"], message["Message-ID"] = formatdate(wall), make_msgid(domain=_domain(sender))
     message.set_content(
         "\n".join(f"{_iso(alert.since)}  {alert}" for alert in alerts)
-        + "\n\nCalls go to the other routes meanwhile. What is known now: openrouter-resilient health\n"
+        + "\n\nCalls go to the other routes meanwhile. What is known now:\n"
+        + "    openrouter-resilient health\n"
     )
     return message
 

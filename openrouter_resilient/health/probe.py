@@ -169,10 +169,11 @@ def bill(round_: Sequence[Probed]) -> str:
     """What a round cost, as far as anybody said."""
     said = [probed.cost for probed in round_ if probed.cost is not None]
     unsaid = [probed for probed in round_ if probed.up and probed.cost is None]
-    total = f"${sum(said):.6f}" if said else "no price"
-    tokens = sum(probed.tokens or 0 for probed in unsaid)
-    rest = f"; {len(unsaid)} of them said no price for {tokens} tokens" if unsaid else ""
-    return f"{total} for {len(round_)} probes{rest}"
+    parts = [f"{len(said)} probes cost ${sum(said):.6f}"] if said else []
+    if unsaid:
+        tokens = sum(probed.tokens or 0 for probed in unsaid)
+        parts.append(f"{len(unsaid)} of {tokens} tokens in all said no price")
+    return "; ".join(parts) or "nobody answered, and nobody said a price"
 
 
 def _last(client: Client, route: Route) -> Outcome | None:

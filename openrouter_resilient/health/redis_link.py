@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -46,12 +47,11 @@ def check_url(url: str) -> None:
         raise ConfigurationError(
             f"health is shared through Redis with the redis extra; get it with {GET_IT}"
         ) from None
-    try:
+    parts = None
+    with suppress(ValueError, TypeError):
         redis.Redis.from_url(url).close()
         parts = urlsplit(url)
-    except (ValueError, TypeError):
-        parts = urlsplit("")
-    if not parts.hostname and not parts.path.strip("/"):
+    if parts is None or not (parts.hostname or parts.path.strip("/")):
         raise ConfigurationError(
             "the Redis URL is malformed; write redis://[user:password@]host[:port][/database], "
             "rediss://… for TLS, or unix:///path/to/socket"
@@ -60,11 +60,10 @@ def check_url(url: str) -> None:
 
 def masked_url(url: str) -> str:
     """Where a Redis is, without user and password."""
-    try:
+    with suppress(ValueError):
         parts = urlsplit(url)
-        return f"{parts.hostname or ''}:{parts.port or 6379}" if parts.hostname else parts.path
-    except ValueError:
-        return "an address that cannot be read"
+        return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
+    return "an address that cannot be read"
 
 
 class Link:

@@ -100,6 +100,12 @@ class RedisStore:
             self._wait(reading)
         return self._found
 
+    def wait(self, seconds: float) -> None:
+        """Wait for the reading under way; for a command that has nothing else to do."""
+        reading = self._reading
+        if reading is not None:
+            reading.done.wait(seconds)
+
     def write(self, name: str, text: str, expires_at: float) -> None:
         """Put a word under an endpoint's key. If that fails it is tried again until it expires.
 

@@ -15,6 +15,7 @@ from openrouter_resilient.routing.step import Outcome, State
 
 if TYPE_CHECKING:
     from openrouter_resilient.call import Carrier
+    from openrouter_resilient.client import Client
 
 HERE = "this process"
 UNKNOWN = "unknown"
@@ -119,6 +120,13 @@ def report_of(
     return HealthReport(tuple(rows), shared=sharing is not None)
 
 
+def wait_for_news(client: Client, seconds: float = 2.0) -> None:
+    """Wait for what Redis holds; for a command, which may wait longer for it than a call."""
+    sharing = client._carrier.shared  # noqa: SLF001  one package
+    if isinstance(sharing, RedisSharing):
+        sharing.wait(seconds)
+
+
 def _row(
     carrier: Carrier, route: Route, word: Word | None, pages: Mapping[str, Page]
 ) -> RouteHealth:
@@ -158,8 +166,9 @@ def _who(by: str) -> str:
 
 def _cells(row: RouteHealth) -> list[str]:
     checked = "" if row.checked is None else f", {duration(row.checked)} ago"
+    first, *others = row.route.split(",")  # three models would fill a line by themselves
     return [
-        row.route,
+        f"{first} and {len(others)} more" if others else first,
         row.state,
         "" if row.since is None else duration(row.since),
         "" if row.latency is None else f"{row.latency:.2f} s",

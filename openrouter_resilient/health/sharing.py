@@ -73,6 +73,10 @@ class RedisSharing:
         """The same, with what this client said itself."""
         return self._understood(self._store.found())
 
+    def wait(self, seconds: float) -> None:
+        """Wait for what is being read; for a command that has nothing else to do."""
+        self._store.wait(seconds)
+
     def tell(self, endpoint: str, turn: Turn | None) -> None:
         """Tell of a turn, or None, at the end of a trial; it also gives the trial back."""
         if turn is not None and self._is_worth_telling(endpoint, turn):

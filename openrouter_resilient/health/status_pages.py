@@ -56,9 +56,7 @@ class Page:
         return f"{self.state} ({more})" if more else self.state
 
 
-def read_pages(
-    endpoints: Iterable[str], pages: Mapping[str, str] | None = None
-) -> dict[str, Page]:
+def read_pages(endpoints: Iterable[str], pages: Mapping[str, str] | None = None) -> dict[str, Page]:
     """Read the pages of these endpoints, side by side; those of nobody's are left out."""
     urls = PAGES if pages is None else pages
     wanted = [name for name in dict.fromkeys(endpoints) if name in urls]

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import redis
@@ -37,15 +38,15 @@ class RedisServer:
              "--dir", self._folder, "--logfile", log, *options],
         )  # fmt: skip
         limit = time.monotonic() + 10
-        while True:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as there:
-                    there.sendall(b"PING\r\n")
-                    assert there.recv(16)
-                return
-            except OSError:
-                assert time.monotonic() < limit, log.read_text()
-                time.sleep(0.01)
+        while not self._answers():
+            assert time.monotonic() < limit, log.read_text()
+            time.sleep(0.01)
+
+    def _answers(self):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as there:
+            there.sendall(b"PING\r\n")
+            return bool(there.recv(16))
+        return False
 
     def kill(self):
         self._process.kill()

@@ -15,6 +15,7 @@ import pytest
 from openrouter_resilient import Client, ConfigurationError
 from tests.health.conftest import until
 
+
 def informed(client, state="down"):
     """The client, once it has read what Redis holds of OpenRouter."""
     until(lambda: client.health()[0].state == state)
@@ -82,9 +83,7 @@ def make_process(simulator, redis_server, tmp_path):
         process.close()
 
 
-def test_a_process_that_met_no_outage_goes_straight_past_it(
-    simulator, make_process, word_of
-):
+def test_a_process_that_met_no_outage_goes_straight_past_it(simulator, make_process, word_of):
     first, second = make_process(), make_process()
     first.wait_until_ready()
     second.wait_until_ready()
@@ -101,9 +100,7 @@ def test_a_process_that_met_no_outage_goes_straight_past_it(
     assert ["openai"] == [request.face for request in simulator.requests]
 
 
-def test_after_recovery_exactly_one_of_20_processes_tries_first(
-    simulator, make_process, put_word
-):
+def test_after_recovery_exactly_one_of_20_processes_tries_first(simulator, make_process, put_word):
     processes = [make_process() for _ in range(20)]
     for process in processes:
         process.wait_until_ready()
@@ -249,7 +246,9 @@ def test_a_key_that_is_refused_is_shared_with_those_who_use_the_same_key(
 
     same = make_client(redis_url=redis_server.url).complete("hi")
     other = make_client(
-        redis_url=redis_server.url, keys={"openrouter": "sk-or-another"}, fallbacks=("openai:gpt-4o",)
+        redis_url=redis_server.url,
+        keys={"openrouter": "sk-or-another"},
+        fallbacks=("openai:gpt-4o",),
     ).complete("hi")
 
     assert 8 == len(word_of("openrouter")["account"])
