@@ -10,7 +10,7 @@ from openrouter_resilient.cli.exits import BROKEN_PROMISE, FINE
 
 EXAMPLES = (
     "openrouter-resilient doctor",
-    "openrouter-resilient doctor --live      # one tiny prompt through every direct route",
+    "openrouter-resilient doctor --live",
 )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "openrouter-resilient probe --once",
     "openrouter-resilient probe --every 300",
-    "(crontab -l; openrouter-resilient probe --print-cron) | crontab -",
+    "openrouter-resilient probe --print-cron",
     "openrouter-resilient probe --print-systemd",
 )
 EVERY_S = 300.0
