@@ -18,6 +18,7 @@ from openrouter_resilient.observers import Observers, tell_what_waits
 from openrouter_resilient.routing.breaker import BreakerBoard, RetryBudget
 from openrouter_resilient.routing.faults import Broken, Fault
 from openrouter_resilient.routing.plan import Plan
+from openrouter_resilient.routing.shared import SharedHealth, Word
 from openrouter_resilient.routing.step import (
     Attempt,
     History,
@@ -103,8 +104,14 @@ class Carrier:
         clock: Clock,
         jitter: Callable[[], float],
         observers: Observers | None = None,
+        shared: SharedHealth | None = None,
     ) -> None:
-        """Take what calls need of the world."""
+        """Take what calls need of the world.
+
+        Args:
+            endpoints, transport, clock, jitter: those of the client.
+            shared: what other processes know and are told; None keeps this client to itself.
+        """
         self.clock = clock
         self.observers = Observers() if observers is None else observers
         self.board = BreakerBoard()
@@ -112,6 +119,8 @@ class Carrier:
         self._endpoints = endpoints
         self._transport = transport
         self._jitter = jitter
+        self.shared = shared
+        self._words: Mapping[str, Word] = {}
         self._headers = {name: _headers(row) for name, row in endpoints.items()}
         self._keys = tuple(filter(None, map(_bare_key, endpoints.values())))
         _CARRIERS.add(self)
@@ -128,6 +137,7 @@ class Carrier:
     def _run(self, call: Call, *, drain: bool) -> tuple[Exchange, list[Delta]]:
         self._budget.pay_in()
         while True:
+            self.listen()
             now = self.clock.now()
             health = {route: self.board.health(route, now) for route in call.plan.routes}
             may_retry = self._budget.may_take(now)
@@ -145,14 +155,29 @@ class Carrier:
                 if answer is not None:
                     return answer
 
+    def listen(self) -> None:
+        """Let the breakers learn what other processes say, if there is anything new."""
+        if self.shared is not None and (words := self.shared.words()) is not self._words:
+            self._words = words
+            self.board.hear(words, self.clock.now())
+
     def _begin(self, attempt: Attempt, now: float) -> bool:
         """Take what the attempt needs; False if another call was faster: look again."""
         if not self.board.begin(attempt, now):
             return False
+        if attempt.trial and self.shared and not self.shared.grants(attempt.route.endpoint):
+            self.board.hold(attempt, self.clock.now())
+            return False
         if attempt.charged and not self._budget.take(now):
-            self.board.abandon(attempt)
+            self._abandon(attempt)
             return False
         return True
+
+    def _abandon(self, attempt: Attempt) -> None:
+        """Give back what an attempt took that came to nothing."""
+        self.board.abandon(attempt)
+        if attempt.trial and self.shared:
+            self.shared.tell(attempt.route.endpoint, None)
 
     def _attempt(
         self, call: Call, attempt: Attempt, *, drain: bool, spoken: Spoken | None = None
@@ -171,7 +196,7 @@ class Carrier:
             self._record(call, attempt, exchange, started_at, masked(broken.fault, self._keys))
             return None
         except BaseException:  # Ctrl-C above all: leave nothing behind, and let it through
-            self.board.abandon(attempt)
+            self._abandon(attempt)
             reported = exchange.reported() if exchange else Reported()
             call.cut_short = Begun(attempt, started_at, reported)
             if exchange is not None:
@@ -230,7 +255,7 @@ class Carrier:
         )
         call.history = (*call.history, outcome)
         if ended or attempt.trial:
-            self.board.record(outcome)
+            self._learn(outcome)
         if ended:
             self._count(call, outcome)
         log_fault(outcome)
@@ -244,6 +269,12 @@ class Carrier:
         served = self._served(call)
         self.observers.tell_answer(call, served, completion, self.clock)
         return served
+
+    def _learn(self, outcome: Outcome) -> None:
+        """Let the breakers learn from an outcome, and tell others if one opened or closed."""
+        turn, attempt = self.board.record(outcome), outcome.attempt
+        if self.shared and (turn or attempt.trial):
+            self.shared.tell(attempt.route.endpoint, turn)
 
     def _served(self, call: Call) -> Served:
         return make_served(
@@ -266,7 +297,7 @@ class Carrier:
             reported=masked(exchange.reported(), self._keys),
         )
         call.history = (*call.history[:-1], outcome)
-        self.board.record(outcome)
+        self._learn(outcome)
         self._count(call, outcome)
         log_fault(outcome)
         served = self._served(call)
@@ -286,6 +317,8 @@ class Carrier:
         """Close every connection."""
         tell_what_waits()
         self._transport.close()
+        if self.shared:
+            self.shared.close()
 
     def begin_anew(self) -> None:
         """In a forked child: no lock and no socket of the parent's is of any use."""

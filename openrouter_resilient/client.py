@@ -18,7 +18,7 @@ from openrouter_resilient.given import by_variable, check_seconds, listed
 from openrouter_resilient.ledger.ledger import Ledger
 from openrouter_resilient.observers import Observer, Observers, tell_what_waits
 from openrouter_resilient.routing.deadline import Deadline
-from openrouter_resilient.routing.plan import Limits, make_plan
+from openrouter_resilient.routing.plan import Limits, Route, make_plan
 from openrouter_resilient.settings import (
     DEADLINE_VARIABLE,
     FALLBACKS_VARIABLE,
@@ -28,7 +28,7 @@ from openrouter_resilient.settings import (
 )
 from openrouter_resilient.shapes import Completion, Request, make_request
 from openrouter_resilient.stream import Stream
-from openrouter_resilient.surface import Surface
+from openrouter_resilient.surface import Surface, shared_through
 from openrouter_resilient.telling import log_served
 from openrouter_resilient.wire.clock import Clock, SystemClock
 from openrouter_resilient.wire.transport import RequestsTransport, Transport
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from typing_extensions import Self
 
+    from openrouter_resilient.health.report import HealthReport
     from openrouter_resilient.transports.chaos import Chaos
     from openrouter_resilient.transports.replay import Replay
 
@@ -81,6 +82,7 @@ class Client(Surface):
         ledger: str | Path | None = None,
         keep_text: bool = False,
         on_call: Observer | Sequence[Observer] = (),
+        redis_url: str | None = None,
         transport: Transport | None = None,
         clock: Clock | None = None,
         jitter: Callable[[], float] = random.random,
@@ -122,6 +124,8 @@ class Client(Surface):
             keep_text: prompts and answers are kept in the record, too.
             on_call: called with the `CallRecord` of each finished call, before its answer is
                 handed over; one function or several.
+            redis_url: a Redis through which processes share what they know of endpoints, such as
+                `redis://localhost:6379/0`; `""` for none. None: REDIS_URL, or else none.
             transport, clock, jitter: what the client reaches the world through; for tests.
             environment, folder: where settings are read; None: the process's own.
 
@@ -138,6 +142,7 @@ class Client(Surface):
             "stale_if_error": stale_if_error, "cache_entries": cache_entries,
             "cache_bytes": cache_bytes, "ledger": ledger, "keep_text": keep_text,
             "on_call": on_call,
+            "redis_url": redis_url and None,  # may hold a password; REDIS_URL is read on arrival
         }  # fmt: skip
         check_seconds(
             deadline=deadline, first_token_timeout=first_token_timeout,
@@ -177,6 +182,7 @@ class Client(Surface):
             clock=clock,
             jitter=jitter,
             observers=Observers((self._ledger.add, *told), keep_text=keep_text),
+            shared=shared_through(redis_url, settings, self._endpoints),
         )
         self._prepare(max_cost, cache_seconds, stale_if_error, (cache_entries, cache_bytes))
 
@@ -280,6 +286,21 @@ class Client(Surface):
         """The record of all calls: who served them, and what they cost."""
         tell_what_waits()
         return self._ledger
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The routes of a call that names none itself, in the order in which they are asked."""
+        return self._routes
+
+    def health(self, *, pages: bool = False) -> HealthReport:
+        """What is known of every route now; nothing is sent to an endpoint.
+
+        Args:
+            pages: read the vendors' status pages, too, and put what they say beside it.
+        """
+        from openrouter_resilient.health.report import report_of  # noqa: PLC0415  when asked for
+
+        return report_of(self._carrier, self._routes, pages=pages)
 
     def close(self) -> None:
         """Close every connection. A call that is still running ends by itself."""

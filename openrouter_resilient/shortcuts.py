@@ -17,6 +17,7 @@ from openrouter_resilient.settings import (
     FALLBACKS_VARIABLE,
     LEDGER_VARIABLE,
     MODELS_VARIABLE,
+    REDIS_VARIABLE,
 )
 from openrouter_resilient.shapes import Completion
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _VARIABLES = (
     *(name for row in ENDPOINTS.values() for name in (row.key_variable, row.url_variable)),
     *(MODELS_VARIABLE, FALLBACKS_VARIABLE, DEADLINE_VARIABLE, DOTENV_VARIABLE, LEDGER_VARIABLE),
+    REDIS_VARIABLE,
 )
 _CLIENTS: LRUCache[tuple[object, ...], Client] = LRUCache(16)
 _LOCK = threading.Lock()

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from openrouter_resilient.given import check_from_zero, listed
+from openrouter_resilient.settings import REDIS_VARIABLE, Settings
 from openrouter_resilient.sheet import Sheet
 
 if TYPE_CHECKING:
     from openrouter_resilient.call import Call
     from openrouter_resilient.client import Client
+    from openrouter_resilient.endpoints.table import Endpoint
     from openrouter_resilient.features.cache import Cache
     from openrouter_resilient.features.spending import Spending
+    from openrouter_resilient.routing.shared import SharedHealth
     from openrouter_resilient.shapes import Completion
 
 
@@ -165,3 +168,15 @@ class Surface:
 
 _OF_A_CALL = ("system", "model", "models", "fallbacks", "deadline", "first_token_timeout",
               "hedge_after", "max_cost", "cache_seconds", "stale_if_error")  # fmt: skip
+
+
+def shared_through(
+    url: str | None, settings: Settings, endpoints: Mapping[str, Endpoint]
+) -> SharedHealth | None:
+    """The health that is shared through the Redis of the argument, or else of REDIS_URL."""
+    wanted = settings.read(REDIS_VARIABLE) if url is None else url
+    if not wanted:
+        return None
+    from openrouter_resilient.health.sharing import share  # noqa: PLC0415  where there is a Redis
+
+    return share(wanted, endpoints, chosen=url is not None)

@@ -13,7 +13,7 @@ from openrouter_resilient.simulator import Simulator
 
 pytest_plugins = ("pytester", "openrouter_resilient.simulator.pytest_plugin")
 
-PREFIXES = ("OPENROUTER", "OPENAI", "GROQ", "ANTHROPIC")
+PREFIXES = ("OPENROUTER", "OPENAI", "GROQ", "ANTHROPIC", "REDIS")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 

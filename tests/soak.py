@@ -98,7 +98,7 @@ def _honest(error, shown, expected):
 
 def shake(simulator, over):
     """Each second, make every face fail in another way, or heal it."""
-    chance = random.Random(SEED)  # noqa: S311  a storm that can be repeated
+    chance = random.Random(SEED)
     faces = ("openrouter", "openai", "groq", "anthropic")
     while not over.wait(1.0):
         for face in faces:
@@ -113,7 +113,7 @@ def shake(simulator, over):
 
 def work(client, number, over, tally):
     """Call until it is over."""
-    chance = random.Random(SEED + number)  # noqa: S311  the same
+    chance = random.Random(SEED + number)
     asked = 0
     while not over.is_set():
         asked += 1

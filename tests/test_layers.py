@@ -20,6 +20,7 @@ LAYERS = (
     ("call", "stream"),
     ("transports",),
     ("telling", "observers"),
+    ("health",),
     ("wire", "ledger"),
     ("endpoints",),
     ("shapes", "served", "record", "cards", "settings"),

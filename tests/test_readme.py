@@ -10,12 +10,14 @@ import pytest
 
 import openrouter_resilient
 from openrouter_resilient.endpoints.table import ENDPOINTS
+from openrouter_resilient.health import channels
 from openrouter_resilient.settings import (
     DEADLINE_VARIABLE,
     DOTENV_VARIABLE,
     FALLBACKS_VARIABLE,
     LEDGER_VARIABLE,
     MODELS_VARIABLE,
+    REDIS_VARIABLE,
 )
 from openrouter_resilient.transports.chaos import FAULTS
 
@@ -79,7 +81,8 @@ def test_the_exceptions_it_lists_are_those_there_are():
 
 def test_the_variables_it_lists_are_those_there_are():
     there = {MODELS_VARIABLE, FALLBACKS_VARIABLE, DEADLINE_VARIABLE, DOTENV_VARIABLE}
-    there.add(LEDGER_VARIABLE)
+    there |= {LEDGER_VARIABLE, REDIS_VARIABLE}
+    there |= set(channels.VARIABLES)
     for row in ENDPOINTS.values():
         there |= {row.key_variable, row.url_variable}
 

@@ -18,10 +18,13 @@ class Command(NamedTuple):
 # fmt: off
 COMMANDS = (
     Command("ask",   "ask once, and stream the answer whatever happens to a provider", ".ask"),
+    Command("doctor", "check what is configured, and whether it would really work", ".doctor"),
     Command("drill", "rehearse an outage on fake upstreams; needs no key, no network", ".drill"),
     Command("report", "what the record says: availability, who served, latency, cost", ".report"),
     Command("reconcile", "ask what calls of unknown cost did cost", ".reconcile"),
     Command("prune", "forget old calls", ".prune"),
+    Command("health", "show what is known of every route, and who said so", ".health"),
+    Command("probe", "ask every route one tiny prompt; tell every process, and people", ".probe"),
 )
 # fmt: on
 

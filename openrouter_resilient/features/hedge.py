@@ -18,9 +18,9 @@ from openrouter_resilient.routing.faults import Broken, Fault, Kind, Scope
 from openrouter_resilient.routing.hedging import hedge_at, hedge_for
 from openrouter_resilient.routing.step import Attempt
 from openrouter_resilient.shapes import Delta
-from openrouter_resilient.telling import masked
 from openrouter_resilient.wire.exchange import Exchange
 from openrouter_resilient.wire.line import Line
+from openrouter_resilient.wire.masking import masked
 from openrouter_resilient.wire.sockets import LIMIT
 
 GRACE_S = 0.05  # what a lane may take to say that its limit has passed

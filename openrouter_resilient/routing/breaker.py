@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterable, Mapping
 
 from openrouter_resilient.routing.faults import Fault, Kind, Scope
 from openrouter_resilient.routing.plan import Route
+from openrouter_resilient.routing.shared import Turn, Word
 from openrouter_resilient.routing.step import (
     LONGEST_QUICK_WAIT_S,
     Attempt,
@@ -23,6 +25,7 @@ IN_A_ROW = 3  # faults that open a breaker
 WINDOW, WINDOW_S = 20, 60.0  # or half of the last 20 outcomes, within a minute
 FIRST_COOLDOWN_S, LONGEST_COOLDOWN_S = 5.0, 20.0  # a recovered endpoint is back in use within 30 s
 TRIAL_LEASE_S = 30.0  # a trial whose thread died must not lock the breaker for good
+HELD_S = 1.0  # while another process has the trial; its word of how that ended is here by then
 UNKNOWN_MODEL_S = 600.0  # how long a mistyped or retired id stands behind the other routes
 
 
@@ -43,16 +46,26 @@ class Breaker:
         self._opened_at: float | None = None
         self._reopens_at = 0.0
         self._trial_until = 0.0
+        self._lapses_at = float("inf")
 
     def health(self, now: float) -> Health:
         """What a call should know of it now."""
         if now < self.shunned_until:
             return Health(State.OPEN, self.shunned_until, self.not_before)
-        if self._opened_at is None:
+        if not self.is_open(now):
             return Health(State.CLOSED, 0.0, self.not_before)
         if now >= self._reopens_at and now >= self._trial_until:
             return Health(State.HALF_OPEN, self._reopens_at, self.not_before)
         return Health(State.OPEN, max(self._reopens_at, self._trial_until), self.not_before)
+
+    def is_open(self, now: float) -> bool:
+        """Whether it is open or half-open; a word that has lapsed opens nothing."""
+        return self._opened_at is not None and now < self._lapses_at
+
+    @property
+    def opened(self) -> tuple[float, float]:
+        """The instants at which it opened and at which it lets a trial through."""
+        return self._opened_at or 0.0, self._reopens_at
 
     def begin_trial(self, now: float) -> bool:
         """Take the one trial that a half-open breaker allows; False if another call has it."""
@@ -65,6 +78,25 @@ class Breaker:
         """Give the trial back, unless it is another that began after this instant."""
         if self._trial_until - TRIAL_LEASE_S <= began_by:
             self._trial_until = 0.0
+
+    def hold(self, until: float) -> None:
+        """Let no call try before this instant: another process is trying."""
+        self._trial_until = max(self._trial_until, until)
+
+    def heed(self, word: Word, now: float) -> None:
+        """Be as another process says; a later failure of this process's own trial stands."""
+        if word.up:
+            self._reset()
+            return
+        known = self._reopens_at if self.is_open(now) else 0.0
+        self._opened_at = word.since
+        self._reopens_at = max(known, word.reopens_at)
+        self._lapses_at = word.expires_at
+
+    def hurry(self, word: Word, now: float) -> None:
+        """Let a trial through now if another process saw an answer after this breaker opened."""
+        if self._opened_at is not None and word.up and word.checked_at > self._opened_at:
+            self._reopens_at = min(self._reopens_at, now)
 
     def answered(self, started_at: float, now: float) -> None:
         """Record an answer. One that was asked for before the breaker opened is old news."""
@@ -101,18 +133,23 @@ class BreakerBoard:
     """Every breaker of a client: one an endpoint, and one a route for what is that route's alone.
 
     A fault that OpenRouter relays from an upstream provider says nothing of OpenRouter itself, so
-    it counts against the route; all others count against the endpoint.
+    it counts against the route; all others count against the endpoint. What other processes say
+    of an endpoint is one more breaker, which they open and close.
     """
 
     def __init__(self) -> None:
         """Begin with every breaker closed."""
         self._breakers: dict[str, Breaker] = {}
+        self._heard: dict[str, Breaker] = {}
+        self._last: dict[str, Outcome] = {}
         self._lock = threading.Lock()
 
     def health(self, route: Route, now: float) -> Health:
-        """The worse of what is known of the route and of its endpoint."""
+        """The worst of what is known of the route, of its endpoint, and of it elsewhere."""
         with self._lock:
             known = [self._breakers.get(route.endpoint), self._breakers.get(str(route))]
+            if self._heard:
+                known.append(self._heard.get(route.endpoint))
             healths = [breaker.health(now) for breaker in known if breaker is not None]
         if not healths:
             return _UNKNOWN
@@ -127,59 +164,142 @@ class BreakerBoard:
         if not attempt.trial:
             return True
         with self._lock:
-            pair = self._pair(attempt.route)
-            states = [breaker.health(now).state for breaker in pair]
+            breakers = self._all_locked(attempt.route)
+            states = [breaker.health(now).state for breaker in breakers]
             if State.OPEN in states or State.HALF_OPEN not in states:
                 return False
-            for breaker in pair:
+            for breaker in breakers:
                 breaker.begin_trial(now)
             return True
+
+    def hold(self, attempt: Attempt, now: float) -> None:
+        """Give a trial back because another process has it."""
+        with self._lock:
+            for breaker in self._all_locked(attempt.route):
+                breaker.end_trial()
+                breaker.hold(now + HELD_S)
+
+    def hear(self, words: Mapping[str, Word], now: float) -> None:
+        """Learn what others say; of whom they no longer speak, nothing is known elsewhere."""
+        with self._lock:
+            for endpoint in [name for name in self._heard if name not in words]:
+                del self._heard[endpoint]
+            for endpoint, word in words.items():
+                if endpoint in self._heard or not word.up:
+                    self._heard.setdefault(endpoint, Breaker()).heed(word, now)
+                if endpoint in self._breakers:
+                    self._breakers[endpoint].hurry(word, now)
+
+    def last(self, route: Route) -> Outcome | None:
+        """The last outcome on a route; None if it was not asked."""
+        with self._lock:
+            return self._last.get(str(route))
+
+    def opened_at(self, route: Route, now: float) -> float | None:
+        """The instant since which this process itself has found it in trouble; None if not."""
+        with self._lock:
+            known = [self._breakers.get(route.endpoint), self._breakers.get(str(route))]
+            opened = [b.opened[0] for b in known if b is not None and b.is_open(now)]
+            return min(opened, default=None)
 
     def abandon(self, attempt: Attempt) -> None:
         """Give back what an attempt took that ended in no outcome (Ctrl-C)."""
         if attempt.trial:
             with self._lock:
-                for breaker in self._pair(attempt.route):
+                for breaker in self._all_locked(attempt.route):
                     breaker.end_trial()
 
-    def record(self, outcome: Outcome) -> None:
-        """Learn from an outcome."""
-        attempt, fault = outcome.attempt, outcome.fault
-        times = (outcome.started_at, outcome.ended_at)
+    def record(self, outcome: Outcome) -> Turn | None:
+        """Learn from an outcome; what others should know of it, if anything."""
+        name, now = outcome.attempt.route.endpoint, outcome.ended_at
         with self._lock:
-            endpoint, route = self._pair(attempt.route)
-            if fault is None:
-                endpoint.answered(*times)
-                route.answered(*times)
-                route.shunned_until = 0.0  # whatever it said before, the model is there
-            elif fault.relayed or fault.scope in (Scope.REQUEST, Scope.MODEL):
-                endpoint.answered(*times)  # whoever says no, or that another is down, is up
-            if fault is not None and fault.row.counts:
-                blamed = route if fault.relayed else endpoint
-                blamed.failed(*times, trial=attempt.trial)
-            if fault is not None:
-                self._hold_locked(fault, endpoint, route, outcome.ended_at)
-            if attempt.trial:
-                endpoint.end_trial(outcome.started_at)
-                route.end_trial(outcome.started_at)
+            self._last[str(outcome.attempt.route)] = outcome
+            endpoint, route = self._pair(outcome.attempt.route)
+            heard = self._heard.get(name)
+            both = (endpoint,) if heard is None else (endpoint, heard)
+            before = _standing(both, now)
+            _learn(outcome, endpoint, route)
+            if heard is not None and heard.is_open(now):
+                _settle(outcome, heard)
+            after = _standing(both, now)
+        return None if before == after else _turn(outcome, before, after)
 
     def renew_lock(self) -> None:
         """Take a new lock: a forked child inherits one that nobody in it will ever release."""
         self._lock = threading.Lock()
-
-    def _hold_locked(self, fault: Fault, endpoint: Breaker, route: Breaker, now: float) -> None:
-        """Stay away for as long as the server asked, or from a model that does not exist."""
-        if fault.kind is Kind.UNKNOWN_MODEL:
-            route.shunned_until = now + UNKNOWN_MODEL_S
-        elif fault.retry_after is not None and fault.retry_after > LONGEST_QUICK_WAIT_S:
-            held = route if fault.relayed else endpoint
-            held.not_before = max(held.not_before, now + fault.retry_after)
 
     def _pair(self, route: Route) -> tuple[Breaker, Breaker]:
         return (
             self._breakers.setdefault(route.endpoint, Breaker()),
             self._breakers.setdefault(str(route), Breaker()),
         )
+
+    def _all_locked(self, route: Route) -> tuple[Breaker, ...]:
+        heard = self._heard.get(route.endpoint)
+        return self._pair(route) if heard is None else (*self._pair(route), heard)
+
+
+def _learn(outcome: Outcome, endpoint: Breaker, route: Breaker) -> None:
+    """Let an endpoint's and a route's own breakers learn from an outcome."""
+    fault, trial = outcome.fault, outcome.attempt.trial
+    times = (outcome.started_at, outcome.ended_at)
+    if fault is None:
+        route.answered(*times)
+        route.shunned_until = 0.0  # whatever it said before, the model is there
+    if _shows_it_up(fault):
+        endpoint.answered(*times)
+    if fault is not None:
+        blamed = route if fault.relayed else endpoint
+        if fault.row.counts:
+            blamed.failed(*times, trial=trial)
+        if fault.kind is Kind.UNKNOWN_MODEL:
+            route.shunned_until = outcome.ended_at + UNKNOWN_MODEL_S
+        elif fault.retry_after is not None and fault.retry_after > LONGEST_QUICK_WAIT_S:
+            blamed.not_before = max(blamed.not_before, outcome.ended_at + fault.retry_after)
+    if trial:
+        endpoint.end_trial(outcome.started_at)
+        route.end_trial(outcome.started_at)
+
+
+def _settle(outcome: Outcome, heard: Breaker) -> None:
+    """Hold an outcome against what others said: an answer ends it, a failed trial prolongs it."""
+    fault, trial = outcome.fault, outcome.attempt.trial
+    if _shows_it_up(fault):
+        heard.answered(outcome.started_at, outcome.ended_at)
+    elif trial and fault is not None and fault.row.counts:
+        heard.failed(outcome.started_at, outcome.ended_at, trial=True)
+    if trial:
+        heard.end_trial(outcome.started_at)
+
+
+def _shows_it_up(fault: Fault | None) -> bool:
+    """An answer does; and whoever says no, or that another is down, is up."""
+    return fault is None or fault.relayed or fault.scope in (Scope.REQUEST, Scope.MODEL)
+
+
+def _standing(breakers: Iterable[Breaker], now: float) -> tuple[tuple[float, float], ...]:
+    """When each of those that are open opened, and when it lets a trial through."""
+    return tuple(breaker.opened for breaker in breakers if breaker.is_open(now))
+
+
+def _turn(
+    outcome: Outcome,
+    before: tuple[tuple[float, float], ...],
+    after: tuple[tuple[float, float], ...],
+) -> Turn | None:
+    """What to tell of a change; None where one of two breakers closed and the other did not."""
+    if after and not set(after) - set(before):
+        return None
+    first_token_at = outcome.reported.first_token_at
+    return Turn(
+        up=not after,
+        since=min((at for at, _ in after), default=outcome.ended_at),
+        at=outcome.ended_at,
+        reopens_at=max((at for _, at in after), default=0.0),
+        news=not before or not after,
+        fault=outcome.fault,
+        latency=None if first_token_at is None else first_token_at - outcome.started_at,
+    )
 
 
 class RetryBudget:

@@ -264,7 +264,7 @@ def _judge_secrecy(got, result):
     with contextlib.suppress(TypeError):  # where it cannot be pickled nothing leaks
         seen.append(pickle.dumps(got).decode("latin-1"))
     if isinstance(got, BaseException):
-        copy = pickle.loads(pickle.dumps(got))  # noqa: S301  our own bytes
+        copy = pickle.loads(pickle.dumps(got))
         result.expect(str(got), str(copy), "the exception after a pickle")
     leaks = [text[:80] for text in seen if any(key in text for key in result.keys)]
     if leaks:

@@ -159,7 +159,7 @@ def test_a_pickled_client_takes_no_key_along_and_finds_it_where_it_arrives(
 
     assert simulator.key("openrouter").encode() not in data
     assert simulator.key("openai").encode() not in data
-    assert "openrouter" == pickle.loads(data).complete("hi").served.endpoint  # noqa: S301
+    assert "openrouter" == pickle.loads(data).complete("hi").served.endpoint
 
 
 def test_a_subinterpreter_may_use_it_where_its_dependencies_may(simulator):

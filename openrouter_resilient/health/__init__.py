@@ -1,0 +1,1 @@
+"""Knowing beforehand: shared health, probes, alerts, a doctor. Optional to a call."""

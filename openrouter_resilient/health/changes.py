@@ -1,0 +1,145 @@
+"""Which changes people are told of: what a round found, held against what they were told last.
+
+A fold: the memory of the last round in, the memory and the alerts of this one out. No I/O, no
+clock. Times of day are seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from openrouter_resilient.health.probe import Probed
+
+FLAPPING = 4  # changes within the hour: the fourth is told as flapping, and then nothing …
+WITHIN_S = 3600.0
+CALM_S = 1800.0  # … until it has kept still for this long
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One thing to tell a person. Holds no key, no prompt, and no server's own words.
+
+    Attributes:
+        route: whose state changed.
+        state: "down", "up" or "flapping".
+        since: the time of day at which it changed.
+        fault, why: the kind of fault and what it means; empty if it is up.
+        lasted: seconds for which it was down before; None if it was not.
+    """
+
+    route: str
+    state: str
+    since: float
+    fault: str = ""
+    why: str = ""
+    lasted: float | None = None
+
+    @property
+    def headline(self) -> str:
+        """Whose state is what."""
+        return f"{self.route} is {self.state}"
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        if self.state == "down":
+            return f"{self.headline}: {self.fault}, {self.why}"
+        if self.state == "flapping":
+            return (
+                f"{self.headline}: {FLAPPING} changes within an hour. "
+                f"Nothing more is told until it has kept still for {CALM_S / 60:.0f} minutes"
+            )
+        lasted = "" if self.lasted is None else f" after {self.lasted / 60:.0f} min"
+        return f"{self.headline} again{lasted}"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is remembered of a route.
+
+    Attributes:
+        up: as it was found last.
+        since: the time of day at which it came to be so.
+        told_up: as people were told last.
+        changes: the times of day of its changes within the last hour.
+        muted: people were told that it is flapping.
+    """
+
+    up: bool
+    since: float
+    told_up: bool
+    changes: tuple[float, ...] = ()
+    muted: bool = False
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered between two rounds: of each route, and what could not be delivered."""
+
+    routes: Mapping[str, Told] = field(default_factory=dict)
+    undelivered: tuple[tuple[str, Alert], ...] = ()
+
+    def json(self) -> str:
+        """As it is kept."""
+        routes = {name: asdict(told) for name, told in self.routes.items()}
+        left = [[channel, asdict(alert)] for channel, alert in self.undelivered]
+        return json.dumps({"version": 1, "routes": routes, "undelivered": left})
+
+
+def read_memory(text: str) -> Memory:
+    """The memory as it was kept; what cannot be read is forgotten: an alert too many, at worst."""
+    try:
+        found = json.loads(text)
+        return Memory(
+            {name: _told(**told) for name, told in found["routes"].items()},
+            tuple((channel, Alert(**alert)) for channel, alert in found["undelivered"]),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return Memory()
+
+
+def changes(memory: Memory, round_: Sequence[Probed], wall: float) -> tuple[Memory, list[Alert]]:
+    """What to tell of a round, and what to remember of it.
+
+    A route that is found up for the first time is no news; one that is found down is.
+    """
+    routes, alerts = dict(memory.routes), []
+    for probed in round_:
+        told, alert = _change(memory.routes.get(probed.route), probed, wall)
+        routes[probed.route] = told
+        if alert is not None:
+            alerts.append(alert)
+    return replace(memory, routes=routes), alerts
+
+
+def _change(before: Told | None, probed: Probed, wall: float) -> tuple[Told, Alert | None]:
+    old = before or Told(up=True, since=wall, told_up=True)
+    changed = old.up != probed.up
+    recent = tuple(at for at in old.changes if wall - at < WITHIN_S)
+    now = replace(
+        old,
+        up=probed.up,
+        since=wall if changed else old.since,
+        changes=(*recent, wall) if changed else recent,
+    )
+    if now.muted:
+        if wall - now.since < CALM_S:
+            return now, None
+        now = replace(now, muted=False, changes=())
+    if changed and len(now.changes) >= FLAPPING:
+        return replace(now, muted=True), Alert(probed.route, "flapping", wall)
+    if now.up == now.told_up:
+        return now, None
+    return replace(now, told_up=now.up), _alert(probed, now, old)
+
+
+def _alert(probed: Probed, now: Told, old: Told) -> Alert:
+    if probed.up:
+        return Alert(probed.route, "up", now.since, lasted=now.since - old.since)
+    return Alert(probed.route, "down", now.since, probed.fault or "", probed.why)
+
+
+def _told(**fields: Any) -> Told:
+    return Told(**{**fields, "changes": tuple(map(float, fields["changes"]))})

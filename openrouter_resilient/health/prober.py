@@ -1,0 +1,186 @@
+"""Round after round: probe, tell every process, tell people of changes, and beat.
+
+Nothing here stops the probing: a Redis, a file or a receiver that fails is told of once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openrouter_resilient.health.changes import Alert, Memory, changes, read_memory
+from openrouter_resilient.health.channels import Channel, Undelivered, deliver
+from openrouter_resilient.health.parallel import in_parallel
+from openrouter_resilient.health.probe import Probed, probe, words_of
+from openrouter_resilient.health.redis_link import Link, LinkError, masked_url
+from openrouter_resilient.health.word import LONGEST_TTL_S, Rubbish, Said, read_word
+from openrouter_resilient.wire.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from openrouter_resilient.client import Client
+
+LOG = logging.getLogger("openrouter_resilient")
+MEMORY_KEY = "openrouter-resilient:told"
+MOST_UNDELIVERED = 20  # of older ones nobody wants to hear any more
+
+
+class Prober:
+    """Goes on probing a client's plan."""
+
+    def __init__(  # noqa: PLR0913  what a prober works with, all by name
+        self,
+        client: Client,
+        *,
+        redis_url: str | None = None,
+        folder: Path | None = None,
+        channels: Sequence[Channel] = (),
+        beat: Callable[[], None] | None = None,
+        seconds: float = 10.0,
+        every: float = 300.0,
+        clock: Clock | None = None,
+    ) -> None:
+        """Make it ready.
+
+        Args:
+            client: one that shares nothing; its routes are probed.
+            redis_url: where the words go; None keeps them here.
+            folder: where is remembered what people were told; None: the user's state folder.
+            channels: how people are told.
+            beat: fetches the heartbeat.
+            seconds: for each probe.
+            every: seconds between two rounds; how long a word counts follows from it.
+            clock: for tests.
+        """
+        self._client = client
+        self._link = Link(redis_url) if redis_url else None
+        self._place = masked_url(redis_url) if redis_url else ""
+        self._file = (folder or state_folder()) / "told.json"
+        self._channels = channels
+        self._beat = beat
+        self._seconds = seconds
+        self._every = every
+        self._clock = clock or SystemClock()
+        self._said: set[str] = set()
+
+    def round(self) -> tuple[Probed, ...]:
+        """Probe once, and tell of it."""
+        found = probe(self._client, seconds=self._seconds)
+        self._share(found)
+        memory = self._recall()
+        memory, alerts = changes(memory, found, self._clock.wall())
+        self._remember(memory)  # before anything is sent: a crash must not tell everything again
+        self._remember(replace(memory, undelivered=self._tell(memory, alerts)))
+        if self._beat is not None and all(probed.up for probed in found):
+            self._attempt("heartbeat", self._beat)
+        return found
+
+    def close(self) -> None:
+        """Close the connection to Redis."""
+        if self._link is not None:
+            self._link.close()
+
+    def _share(self, found: Sequence[Probed]) -> None:
+        """Write what was found where every process reads it."""
+        endpoints = self._client.endpoints
+        names = list(dict.fromkeys(probed.endpoint for probed in found))
+        if self._link is None:
+            return
+        try:
+            before = _words(self._link.read(names))
+            words = words_of(found, endpoints, before, wall=self._clock.wall(), every=self._every)
+            for name, said in words.items():
+                self._link.write(name, said.json(), said.ttl)
+        except LinkError as error:
+            self._complain(
+                "redis", f"Redis at {self._place}: {error}. Other processes hear nothing"
+            )
+        else:
+            self._said.discard("redis")
+
+    def _tell(self, memory: Memory, alerts: Sequence[Alert]) -> tuple[tuple[str, Alert], ...]:
+        """Deliver to every channel at once; what is left for the next round."""
+        late: dict[str, list[Alert]] = {channel.name: [] for channel in self._channels}
+        for name, alert in memory.undelivered:
+            if name in late:
+                late[name].append(alert)
+        jobs = [(c, [*late[c.name], *alerts]) for c in self._channels if late[c.name] or alerts]
+        sent = in_parallel(
+            [partial(self._attempt, c.name, partial(deliver, c, wanted)) for c, wanted in jobs]
+        )
+        left = [
+            (channel.name, alert)
+            for (channel, wanted), taken in zip(jobs, sent, strict=True)
+            if not taken
+            for alert in wanted
+        ]
+        return tuple(left[-MOST_UNDELIVERED:])
+
+    def _attempt(self, name: str, send: Callable[[], None]) -> bool:
+        try:
+            send()
+        except Undelivered as undelivered:
+            self._complain(name, f"{name}: {undelivered}. It is tried again after the next round")
+            return False
+        self._said.discard(name)
+        return True
+
+    def _recall(self) -> Memory:
+        """What people were told: from Redis, where every prober keeps it, or from the file."""
+        text = None
+        if self._link is not None:
+            try:
+                data = self._link.get(MEMORY_KEY)
+                text = data.decode(errors="replace") if data else None
+            except LinkError:
+                text = None  # it was complained of when the words were written
+        return read_memory(text) if text else read_memory(_content(self._file))
+
+    def _remember(self, memory: Memory) -> None:
+        text = memory.json()
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            new = self._file.with_suffix(f".{os.getpid()}")
+            new.write_text(text, encoding="utf-8")
+            new.replace(self._file)
+        except OSError as error:
+            why = f"{self._file} cannot be written ({error.strerror}); people may be told twice"
+            self._complain("file", why)
+        if self._link is not None:
+            try:
+                self._link.put(MEMORY_KEY, text, LONGEST_TTL_S)
+            except LinkError:
+                return  # the file has it
+
+    def _complain(self, about: str, text: str) -> None:
+        """Say it once, until it has gone well again."""
+        if about not in self._said:
+            self._said.add(about)
+            LOG.warning("%s", text)
+
+
+def state_folder() -> Path:
+    """Where programs of this user keep what they remember (the XDG base directories)."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    root = Path(base) if base.startswith("/") else Path("~/.local/state").expanduser()
+    return root / "openrouter-resilient"
+
+
+def _words(found: Mapping[str, tuple[bytes, float]]) -> dict[str, Said]:
+    words = {}
+    for name, (data, _left) in found.items():
+        with suppress(Rubbish):  # it is about to be overwritten
+            words[name] = read_word(data)
+    return words
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""

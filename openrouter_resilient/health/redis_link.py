@@ -1,0 +1,191 @@
+"""One connection to Redis, and the few things said over it. `redis` is imported here only.
+
+Blocks, and raises `LinkError` for whatever goes wrong; no call waits for it (see `redis_store`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from openrouter_resilient.errors import ConfigurationError
+from openrouter_resilient.health.word import HEALTH_KEY, LONGEST_WORD, TRIAL_KEY
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+TIMEOUT_S = 1.0  # nobody waits for it but the thread that shares
+GET_IT = "pip install 'openrouter_resilient[redis]'"
+# Only whoever took a trial gives it back: one that came to its end after its lease has lapsed must
+# not end the next one's.
+GIVE_BACK = """
+if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0
+"""
+
+
+class LinkError(Exception):
+    """Redis could not be used. `about` is "write" if it can still be read."""
+
+    def __init__(self, why: str, *, about: str = "use") -> None:
+        """Say why, in words that hold no password."""
+        super().__init__(why)
+        self.about = about
+
+
+def check_url(url: str) -> None:
+    """Find out whether a URL can be used at all, without connecting.
+
+    Raises:
+        ConfigurationError: the `redis` package is not installed, or the URL is malformed.
+    """
+    try:
+        import redis  # noqa: PLC0415  an extra, imported where it is used
+    except ImportError:
+        raise ConfigurationError(
+            f"health is shared through Redis with the redis extra; get it with {GET_IT}"
+        ) from None
+    parts = None
+    with suppress(ValueError, TypeError):
+        redis.Redis.from_url(url).close()
+        parts = urlsplit(url)
+    if parts is None or not (parts.hostname or parts.path.strip("/")):
+        raise ConfigurationError(
+            "the Redis URL is malformed; write redis://[user:password@]host[:port][/database], "
+            "rediss://… for TLS, or unix:///path/to/socket"
+        )
+
+
+def masked_url(url: str) -> str:
+    """Where a Redis is, without user and password."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
+    return "an address that cannot be read"
+
+
+class Link:
+    """A connection, made when first used and made again after it broke. Not thread-safe."""
+
+    def __init__(self, url: str, timeout: float = TIMEOUT_S) -> None:
+        """Connect to nothing yet."""
+        self._url = url
+        self._timeout = timeout
+        self._redis: Redis | None = None
+
+    def read(self, names: Sequence[str]) -> dict[str, tuple[bytes, float]]:
+        """What stands under the keys of these endpoints, in one round trip.
+
+        Returns:
+            By endpoint: the bytes, and the seconds they will still be kept (negative: no end).
+            Nothing for a key that is absent. What is no text comes as no bytes.
+        """
+        pipe = self._connected().pipeline(transaction=False)
+        for name in names:
+            pipe.getrange(HEALTH_KEY + name, 0, LONGEST_WORD)  # a huge value is not worth reading
+            pipe.pttl(HEALTH_KEY + name)
+        replies = self._do(lambda: pipe.execute(raise_on_error=False))
+        found = {}
+        for name, data, left_ms in zip(names, replies[::2], replies[1::2], strict=True):
+            self._raise_for(left_ms)
+            if left_ms != -2:  # the key is there
+                text = data if isinstance(data, bytes) else b""
+                found[name] = (text, left_ms / 1000 if left_ms >= 0 else -1.0)
+        return found
+
+    def write(self, name: str, text: str, seconds: float) -> None:
+        """Put a word under an endpoint's key, for so many seconds."""
+        self._write(lambda redis: redis.set(HEALTH_KEY + name, text, px=int(seconds * 1000)))
+
+    def take_trial(self, name: str, token: str, seconds: float) -> bool:
+        """Take an endpoint's trial for so many seconds; False if somebody else has it."""
+        taken = self._write(
+            lambda redis: redis.set(TRIAL_KEY + name, token, nx=True, px=int(seconds * 1000))
+        )
+        return bool(taken)
+
+    def give_trial_back(self, name: str, token: str) -> None:
+        """Let another process try, if this one still has the trial."""
+        self._write(lambda redis: redis.eval(GIVE_BACK, 1, TRIAL_KEY + name, token))
+
+    def get(self, key: str) -> bytes | None:
+        """The text under any key of ours; None if there is none."""
+        found = self._do(lambda: self._connected().get(key))
+        return found if isinstance(found, bytes) else None
+
+    def put(self, key: str, text: str, seconds: float) -> None:
+        """Keep a text under any key of ours."""
+        self._write(lambda redis: redis.set(key, text, px=int(seconds * 1000)))
+
+    def anew(self) -> Link:
+        """The same without a connection; for a forked child, which must not close its parent's."""
+        return Link(self._url, self._timeout)
+
+    def close(self) -> None:
+        """Close the connection; the next use makes a new one."""
+        redis, self._redis = self._redis, None
+        if redis is not None:
+            redis.close()
+
+    def _connected(self) -> Redis:
+        if self._redis is None:
+            import redis  # noqa: PLC0415  an extra, imported where it is used
+            from redis.backoff import NoBackoff  # noqa: PLC0415  the same
+            from redis.retry import Retry  # noqa: PLC0415  the same
+
+            self._redis = redis.Redis.from_url(
+                self._url,
+                socket_timeout=self._timeout,
+                socket_connect_timeout=self._timeout,
+                retry=Retry(NoBackoff(), 0),
+            )
+        return self._redis
+
+    def _write(self, command: Any) -> Any:
+        redis = self._connected()
+        return self._do(lambda: command(redis))
+
+    def _do(self, command: Any) -> Any:
+        """Say something, and turn whatever goes wrong into one kind of error."""
+        try:
+            return command()
+        except Exception as error:  # noqa: BLE001  a border: redis, sockets, TLS, odd replies
+            raise self._link_error(error) from None  # the library's text may hold the URL
+
+    def _raise_for(self, reply: object) -> None:
+        if isinstance(reply, Exception):
+            raise self._link_error(reply)
+
+    def _link_error(self, error: Exception) -> LinkError:
+        from redis.exceptions import (  # noqa: PLC0415  an extra, imported where it is used
+            AuthenticationError,
+            ConnectionError,  # noqa: A004  theirs, and only here
+            ResponseError,
+            TimeoutError,  # noqa: A004  the same
+        )
+
+        text = str(error)
+        if isinstance(error, AuthenticationError) or re.match(r"(NOAUTH|WRONGPASS|NOPERM)", text):
+            return LinkError("it does not accept the user or password; mend the URL")
+        if isinstance(error, ResponseError):
+            word = re.match(r"[A-Za-z]+", text)
+            why = _WHY.get(word.group() if word else "", "it refuses what it is told")
+            return LinkError(why, about="write")
+        self.close()
+        if isinstance(error, TimeoutError):
+            return LinkError("it does not answer in time")
+        if isinstance(error, ConnectionError | OSError):
+            return LinkError("it cannot be reached")
+        return LinkError(f"its answer cannot be read ({type(error).__name__})")
+
+
+_WHY = {  # the first word of Redis' own errors
+    "OOM": "it is full (OOM); give it more memory or an eviction policy",
+    "READONLY": "it is read-only; give the URL of the primary",
+    "You": "it is read-only; give the URL of the primary",
+    "MISCONF": "it cannot write to its disk (MISCONF)",
+    "LOADING": "it is still loading its data",
+    "command": "it is full (OOM); give it more memory or an eviction policy",
+}

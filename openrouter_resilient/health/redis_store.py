@@ -1,0 +1,280 @@
+"""One Redis for a whole process: read at most once a second, and never in a call's way.
+
+A thread of its own talks to Redis, and calls wait for it 50 ms at the most. Name resolution cannot
+be interrupted, a new connection over TLS may take a second, and a stopped server takes as long as
+it likes: in the calling thread no time limit would hold. The thread works only when it is asked
+(an idle process is quiet) and goes away after ten seconds without a call; it alone touches the
+connection. Once Redis was late, nobody waits for it until it has been quick again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from weakref import WeakSet, WeakValueDictionary
+
+from openrouter_resilient.health.redis_link import Link, LinkError, masked_url
+from openrouter_resilient.wire.clock import monotonic
+
+LOG = logging.getLogger("openrouter_resilient")
+FRESH_S = 1.0  # how old what was read may be before it is read again
+LONGEST_WAIT_S = 0.05  # what sharing may cost a call that meets a Redis in trouble
+IDLE_S = 10.0  # without a call the thread ends, and closes the connection
+SAID_FOR_S = 60.0  # a trouble that comes and goes is told once a minute at the most
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stood in Redis, by endpoint: the bytes, and the seconds left to them when read."""
+
+    words: Mapping[str, tuple[bytes, float]] = field(default_factory=dict)
+    read_at: float = 0.0
+
+
+class _Job:
+    """Something the thread is to do, and a place to wait for it."""
+
+    def __init__(self, do: Callable[[Link], Any], asked_at: float) -> None:
+        self._do = do
+        self.asked_at = asked_at
+        self.done = threading.Event()
+        self.result: Any = None
+
+    def run(self, link: Link) -> None:
+        try:
+            self.result = self._do(link)
+        finally:
+            self.done.set()
+
+    def late(self) -> bool:
+        """Wait until 50 ms after it was asked for; whether it was not done by then."""
+        return not self.done.wait(max(0.0, self.asked_at + LONGEST_WAIT_S - monotonic()))
+
+
+class RedisStore:
+    """What this process knows of a Redis, and tells it. Thread-safe."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to nothing yet."""
+        self._link = Link(url)
+        self._place = masked_url(url)
+        self._names: tuple[str, ...] = ()
+        self._found = Found()
+        self._pending: dict[str, tuple[str, float]] = {}
+        self._said: dict[str, float] = {}
+        self._begin()
+        _STORES.add(self)
+
+    def _begin(self) -> None:
+        self._wake = threading.Condition()
+        self._jobs: deque[_Job] = deque()
+        self._thread: threading.Thread | None = None
+        self._reading: _Job | None = None
+        self._asked_at = float("-inf")
+        self._quick = True
+        self._resting = False
+
+    def renew(self) -> None:
+        """In a forked child: neither the parent's thread nor its connection is of any use."""
+        self._link = self._link.anew()
+        self._begin()
+
+    def follow(self, names: Iterable[str]) -> None:
+        """Read the words of these endpoints, too, and begin with that: a call will want them."""
+        with self._wake:
+            self._names = tuple(dict.fromkeys((*self._names, *names)))
+        self._ask_to_read(monotonic())
+
+    def found(self) -> Found:
+        """What stands in Redis, read within the last second if that can be had within 50 ms."""
+        now = monotonic()
+        if now - self._asked_at >= FRESH_S:
+            self._ask_to_read(now)
+        reading = self._reading
+        if reading is not None and not reading.done.is_set():
+            self._wait(reading)
+        return self._found
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the reading under way; for a command that has nothing else to do."""
+        reading = self._reading
+        if reading is not None:
+            reading.done.wait(seconds)
+
+    def write(self, name: str, text: str, expires_at: float) -> None:
+        """Put a word under an endpoint's key. If that fails it is tried again until it expires.
+
+        What other clients of this process know has it at once.
+        """
+        with self._wake:
+            self._pending[name] = (text, expires_at)
+            found = self._found
+            words = {**found.words, name: (text.encode(), expires_at - found.read_at)}
+            self._found = replace(found, words=words)
+        self._wait(self._post(self._write_pending))
+
+    def take_trial(self, name: str, token: str, seconds: float) -> bool:
+        """Take the trial that all share.
+
+        False also where that is not known within 50 ms: another process may well be trying. True
+        where Redis is known to be late or gone: then this process goes by what it knows itself.
+        """
+        if not self._quick:
+            return True
+        job = self._post(lambda link: self._try("write", link.take_trial, name, token, seconds))
+        if self._wait(job):
+            return job.result is not False
+        self.give_trial_back(name, token)  # in the order of asking: should it still be granted
+        return False
+
+    def give_trial_back(self, name: str, token: str) -> None:
+        """Let another process try; nobody waits for that."""
+        self._post(lambda link: self._try("write", link.give_trial_back, name, token))
+
+    def close(self) -> None:
+        """Let the thread end and close the connection; the next need makes both anew."""
+        with self._wake:
+            self._resting = True
+            self._wake.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join(LONGEST_WAIT_S)
+
+    def _ask_to_read(self, now: float) -> None:
+        """Have it read, unless another call has just asked or the last reading is under way."""
+        with self._wake:
+            busy = self._reading is not None and not self._reading.done.is_set()
+            if busy or now - self._asked_at < FRESH_S:
+                return
+            self._asked_at = now
+            self._reading = self._post(self._read)
+
+    def _post(self, do: Callable[[Link], Any]) -> _Job:
+        job = _Job(do, monotonic())
+        with self._wake:
+            self._jobs.append(job)
+            self._resting = False
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name="openrouter-redis", daemon=True
+                )
+                self._thread.start()
+            self._wake.notify()
+        return job
+
+    def _wait(self, job: _Job) -> bool:
+        """Wait for 50 ms, but not at all while Redis is late or gone; whether it is done."""
+        if not self._quick:
+            return job.done.is_set()
+        if job.late():
+            self._quick = False
+            return False
+        return True
+
+    # in the thread
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            began = monotonic()
+            job.run(self._link)
+            if job.result is not None:
+                self._quick = monotonic() - began < LONGEST_WAIT_S
+
+    def _next(self) -> _Job | None:
+        with self._wake:
+            self._wake.wait_for(lambda: self._jobs or self._resting, IDLE_S)
+            if self._jobs:
+                return self._jobs.popleft()
+            self._link.close()
+            self._thread = None
+            return None
+
+    def _read(self, link: Link) -> bool | None:
+        words = self._try("use", link.read, self._names)
+        if words is None:
+            return None
+        self._found = Found(words, monotonic())
+        if self._pending:
+            self._write_pending(link)
+        return True
+
+    def _write_pending(self, link: Link) -> bool | None:
+        """Write what is still to be written; the newest word of an endpoint is the only one."""
+        written: bool | None = True
+        for name, word in list(self._pending.items()):
+            text, expires_at = word
+            left = expires_at - monotonic()
+            if left > 0 and self._try("write", link.write, name, text, left) is None:
+                written = None
+                break
+            with self._wake:
+                if self._pending.get(name) == word:
+                    del self._pending[name]
+        return written
+
+    def _try(self, what: str, do: Callable[..., Any], *args: Any) -> Any:
+        """Do it; None if it failed, which is told once."""
+        try:
+            result = do(*args)
+        except LinkError as error:
+            self._quick = self._quick and error.about == "write"
+            self._complain(error)
+            return None
+        self._recover(what)
+        return True if result is None else result
+
+    def _complain(self, error: LinkError) -> None:
+        """Say it once, and again only if it comes back after a minute of being well."""
+        if error.about in self._said:
+            self._said[error.about] = float("inf")
+            return
+        self._said[error.about] = float("inf")
+        LOG.warning(
+            "Redis at %s: %s. Calls go on with what this process knows%s",
+            self._place,
+            error,
+            " and what others say" if error.about == "write" else "",
+        )
+
+    def _recover(self, what: str) -> None:
+        if not self._said:
+            return
+        now = monotonic()
+        for about in ("use", "write") if what == "write" else ("use",):
+            if about not in self._said:
+                continue
+            if self._said[about] == float("inf"):
+                self._said[about] = now + SAID_FOR_S
+                LOG.info("Redis at %s is of use again", self._place)
+            elif self._said[about] <= now:
+                del self._said[about]
+
+
+def store_for(url: str) -> RedisStore:
+    """The store of this process for a Redis, made when it is first needed."""
+    with _LOCK:
+        store = _BY_URL.get(url)
+        if store is None:
+            store = _BY_URL[url] = RedisStore(url)
+        return store
+
+
+_BY_URL: WeakValueDictionary[str, RedisStore] = WeakValueDictionary()
+_STORES: WeakSet[RedisStore] = WeakSet()
+_LOCK = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _LOCK  # noqa: PLW0603  the parent's may be held by a thread that is not here
+    _LOCK = threading.Lock()
+    for store in _STORES:
+        store.renew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_after_fork)

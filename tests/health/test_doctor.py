@@ -1,0 +1,279 @@
+"""The doctor names what is wrong and the mend, and says whether the plan outlives OpenRouter."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from openrouter_resilient import Client, ConfigurationError, Endpoint
+from openrouter_resilient.health import surroundings
+from openrouter_resilient.health.doctor import diagnose
+from openrouter_resilient.health.findings import PROBLEM, WARNING, sound
+from openrouter_resilient.settings import Settings
+from openrouter_resilient.wire.clock import SystemClock
+
+
+@pytest.fixture
+def examined(simulator):
+    """The findings of a set-up that is pointed at the simulator, changed by some variables."""
+
+    def examine(models="anthropic/claude-sonnet-4.5", fallbacks=("openai:gpt-4o",), **options):
+        live = options.pop("live", False)
+        clock = options.pop("clock", None)
+        environment = {**simulator.environment(), **options.pop("variables", {})}
+        settings = Settings(environment=environment)
+        try:
+            client = Client(
+                models, fallbacks=fallbacks, environment=environment, redis_url="", **options
+            )
+        except ConfigurationError as error:
+            client = error
+        return diagnose(settings, client, live=live, clock=clock)
+
+    return examine
+
+
+def problems(findings):
+    return [(finding.about, finding.text, finding.mend) for finding in findings
+            if finding.level == PROBLEM]  # fmt: skip
+
+
+def test_a_sound_set_up_exits_0(run_command, redis_server):
+    run_command("probe", "--once", REDIS_URL=redis_server.url)
+
+    done = run_command("doctor", "--live", REDIS_URL=redis_server.url)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "PROBLEM" not in done.stdout
+    assert "warning" not in done.stdout
+    assert "fire drill: openai:gpt-4o answered" in done.stdout
+    assert "OpenRouter's loss: calls would be answered by openai:gpt-4o" in done.stdout
+    assert "probe: one has written" in done.stdout
+
+
+def test_nothing_set(run_command, simulator):
+    nothing = dict.fromkeys(simulator.environment(), "")
+
+    done = run_command("doctor", **nothing, OPENROUTER_RESILIENT_FALLBACKS="")
+
+    assert 1 == done.returncode
+    assert "PROBLEM  keys: no key is set" in done.stdout
+    assert "→ set OPENROUTER_API_KEY (from https://openrouter.ai/settings/keys)" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_key(run_command):
+    done = run_command("doctor", OPENROUTER_API_KEY="sk-or-v1-wr0ng")
+
+    assert 1 == done.returncode
+    assert "PROBLEM  openrouter: it answers 401: the key was not accepted" in done.stdout
+    assert "→ set OPENROUTER_API_KEY to a valid key" in done.stdout
+    assert "wr0ng" not in done.stdout + done.stderr
+
+
+def test_a_mistyped_model(run_command):
+    done = run_command("doctor", "--model", "anthropic/claude-sonet-4.5")
+
+    assert 1 == done.returncode
+    assert "PROBLEM  openrouter: it has no model anthropic/claude-sonet-4.5" in done.stdout
+    assert "→ did you mean anthropic/claude-sonnet-4.5? Mend the id" in done.stdout
+
+
+def test_redis_down(run_command):
+    done = run_command("doctor", REDIS_URL="redis://user:s3cret@127.0.0.1:1/0")
+
+    assert 1 == done.returncode
+    assert "PROBLEM  redis: 127.0.0.1:1 (environment): it cannot be reached" in done.stdout
+    assert "→ start it, or mend REDIS_URL" in done.stdout
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+def test_no_credit_by_the_answer(simulator, examined):
+    simulator.play("openrouter", "status_402")
+
+    ((about, text, mend),) = problems(examined())
+
+    assert "openrouter" == about
+    assert "it answers 402: no credit" in text
+    assert "add credit at https://openrouter.ai/settings/credits" in mend
+
+
+@pytest.mark.parametrize(
+    ("left", "level", "text"),
+    [
+        (0, PROBLEM, "no credit is left on it"),
+        (-1.5, PROBLEM, "no credit is left on it"),
+        (0.25, WARNING, "only $0.25 of credit is left"),
+        (None, "ok", "the key is accepted"),
+    ],
+)
+def test_no_credit_by_what_is_left_on_the_key(make_receiver, examined, left, level, text):
+    pages = {
+        "/key": json.dumps({"data": {"limit_remaining": left}}).encode(),
+        "/models": json.dumps({"data": [{"id": "anthropic/claude-sonnet-4.5"}]}).encode(),
+    }
+
+    findings = examined(base_url=make_receiver(pages).url)
+
+    assert (level, True) in [
+        (finding.level, text in finding.text)
+        for finding in findings
+        if finding.about == "openrouter"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ends", "level", "text"),
+    [
+        ("2020-01-01", PROBLEM, "ended on 2020-01-01"),
+        ("in 5 days", WARNING, "ends on "),
+        ("2999-01-01T00:00:00Z", "ok", "is there"),
+        (None, "ok", "is there"),
+        ("someday", "ok", "is there"),
+    ],
+)
+def test_a_model_that_ends_soon(make_receiver, examined, ends, level, text):
+    from datetime import datetime, timedelta, timezone
+
+    if ends == "in 5 days":
+        ends = (datetime.now(timezone.utc) + timedelta(days=5)).date().isoformat()
+    row = {"id": "anthropic/claude-sonnet-4.5", "expiration_date": ends}
+    pages = {"/key": b'{"data": {}}', "/models": json.dumps({"data": [row]}).encode()}
+
+    findings = examined(base_url=make_receiver(pages).url)
+
+    (found,) = [finding for finding in findings if finding.text.startswith(row["id"])]
+    assert level == found.level
+    assert text in found.text
+
+
+class Ahead(SystemClock):
+    """A clock that is off."""
+
+    def __init__(self, seconds):
+        self._seconds = seconds
+
+    def wall(self):
+        return super().wall() + self._seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(3600, "1 h ahead of"), (-600, "10 min behind"), (20, None)],
+)
+def test_a_clock_that_is_off(examined, seconds, text):
+    findings = examined(clock=Ahead(seconds))
+
+    clock = [(about, found, mend) for about, found, mend in problems(findings) if about == "clock"]
+    if text is None:
+        assert not clock
+    else:
+        ((_, found, mend),) = clock
+        assert text in found
+        assert "timedatectl set-ntp true" in mend
+
+
+def test_without_a_direct_route_nobody_would_answer(examined):
+    ((about, text, mend),) = problems(examined(fallbacks=()))
+
+    assert ("OpenRouter's loss", "nobody would answer: there is no direct route") == (about, text)
+    assert "set OPENAI_API_KEY" in mend
+
+
+def test_a_fallback_whose_key_is_wrong_is_no_way_out(examined):
+    found = problems(examined(variables={"OPENAI_API_KEY": "sk-wr0ng"}))
+
+    assert ["openai", "OpenRouter's loss"] == [about for about, _, _ in found]
+
+
+def test_the_fire_drill_finds_what_no_free_call_shows(simulator, examined):
+    """A key without money lists models happily; only a real prompt tells."""
+    simulator.play("openai", "insufficient_quota", every=2)  # spares the list of models
+
+    assert not problems(examined())
+    simulator.heal()
+    simulator.play("openai", "insufficient_quota", every=2)
+    found = problems(examined(live=True))
+
+    assert ["fire drill", "OpenRouter's loss"] == [about for about, _, _ in found]
+
+
+def test_the_fire_drill_asks_every_direct_route_and_openrouter_nothing(simulator, examined):
+    examined(fallbacks=("openai:gpt-4o", "groq"), live=True)
+
+    asked = [r.face for r in simulator.requests if r.path.endswith("/chat/completions")]
+    assert ["groq", "openai"] == sorted(asked)
+
+
+def test_a_server_of_ones_own_counts_as_a_way_out(simulator, examined):
+    own = Endpoint("own", simulator.url("openai"), key=simulator.key("openai"))
+
+    findings = examined(fallbacks=("own:gpt-4o",), endpoints=[own])
+
+    assert sound(findings)
+    assert "own: the key comes from: code" in "\n".join(map(str, findings))
+
+
+def test_a_server_of_ones_own_that_lists_no_models_is_fine(make_receiver, examined):
+    receiver = make_receiver()
+    receiver.status = 404
+    own = Endpoint("own", receiver.url)
+
+    assert sound(examined(fallbacks=("own:x",), endpoints=[own]))
+
+
+def test_where_each_key_came_from_is_said_and_no_key_is(examined, simulator):
+    text = "\n".join(map(str, examined()))
+
+    assert "openrouter: the key comes from: environment" in text
+    assert not any(simulator.key(face) in text for face in ("openrouter", "openai", "groq"))
+
+
+@pytest.mark.parametrize("kind", ["missing", "readable", "other"])
+def test_the_ledgers_path(tmp_path, kind):
+    path = {"missing": tmp_path / "none" / "x.db"}.get(kind, tmp_path / "x.db")
+    if kind == "readable":
+        path.write_bytes(surroundings.SQLITE + b"rest")
+    if kind == "other":
+        path.write_bytes(b"something else altogether")
+
+    (finding,) = surroundings.ledger(
+        Settings(environment={"OPENROUTER_RESILIENT_LEDGER": str(path)})
+    )
+
+    assert ("ok" if kind == "readable" else PROBLEM) == finding.level
+
+
+def test_a_ca_bundle_that_is_none_is_named(examined, monkeypatch, tmp_path):
+    (tmp_path / "ca.pem").write_text("nothing")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+
+    ((about, text, mend),) = problems(examined())
+
+    assert ("CA bundle", "mend or unset REQUESTS_CA_BUNDLE") == (about, mend)
+    assert str(tmp_path / "ca.pem") in text
+
+
+def test_a_proxy_is_named_without_its_password(examined, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://user:s3cret@127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    found = surroundings.network([Endpoint("own", "http://example.org/v1")])
+
+    assert "own through 127.0.0.1:1" == found[0].text
+
+
+def test_a_malformed_alert_is_a_problem(examined):
+    found = problems(examined(variables={"OPENROUTER_RESILIENT_WEBHOOK": "hooks.slack.com/s3cret"}))
+
+    assert ["alerts"] == [about for about, _, _ in found]
+    assert "s3cret" not in str(found)
+
+
+def test_json(run_command):
+    done = run_command("doctor", "--json")
+
+    found = json.loads(done.stdout)
+    assert found["sound"]
+    assert {"about", "level", "text", "mend"} == set(found["findings"][0])
