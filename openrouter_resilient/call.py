@@ -11,7 +11,7 @@ from weakref import WeakSet
 from pydantic import SecretStr
 
 from openrouter_resilient._version import __version__
-from openrouter_resilient.endpoints.dialects import to_wire
+from openrouter_resilient.endpoints.forms import dialect_of, form_of
 from openrouter_resilient.endpoints.table import Endpoint
 from openrouter_resilient.routing.breaker import BreakerBoard, RetryBudget
 from openrouter_resilient.routing.faults import Broken, Fault
@@ -113,14 +113,18 @@ class Carrier:
     def _open(self, call: Call, attempt: Attempt) -> Exchange:
         """Send the request, in its endpoint's dialect."""
         endpoint = self._endpoints[attempt.route.endpoint]
-        body, call.warnings = to_wire(call.request, endpoint, attempt.route, stream=call.stream)
+        form = form_of(call.request, endpoint)
+        body, call.warnings = form.write(
+            call.request, attempt.route, endpoint.dialect, stream=call.stream
+        )
         reply = self._transport.post(
-            f"{endpoint.base_url}/chat/completions",
+            f"{endpoint.base_url}{form.path}",
             self._headers[endpoint.name],
             json.dumps(body, allow_nan=False).encode(),
             until=min(attempt.first_token_by, call.plan.deadline.at),
         )
-        return Exchange(reply, attempt, call.plan.deadline, self.clock)
+        reader = form.read(attempt.route)
+        return Exchange(reply, attempt, call.plan.deadline, self.clock, reader)
 
     def _receive(self, exchange: Exchange, *, drain: bool) -> list[Delta]:
         """Read as much as must be good before the attempt counts."""
@@ -203,15 +207,17 @@ class Carrier:
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:
     """What goes with every request; the key goes to this endpoint's URL and nowhere else."""
+    dialect = dialect_of(endpoint)
     headers = {
         "Content-Type": "application/json",
         "Accept": "text/event-stream, application/json",
         "Accept-Encoding": "identity",  # compressing a stream only holds its tokens back
         "User-Agent": f"openrouter_resilient/{__version__}",
+        **dialect.headers,
         **endpoint.headers,
     }
     key = _bare_key(endpoint)
-    return {**headers, "Authorization": f"Bearer {key}"} if key else headers
+    return {**headers, **dialect.sign(key)} if key else headers
 
 
 def _bare_key(endpoint: Endpoint) -> str | None:

@@ -10,7 +10,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from openrouter_resilient.call import Call, Carrier
-from openrouter_resilient.endpoints.dialects import objection
+from openrouter_resilient.endpoints.forms import objection
 from openrouter_resilient.endpoints.table import DEFAULT_MODELS, Endpoint, make_routes, resolve
 from openrouter_resilient.errors import ConfigurationError
 from openrouter_resilient.routing.deadline import Deadline

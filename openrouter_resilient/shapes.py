@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 if TYPE_CHECKING:
     from openrouter_resilient.served import Served
 
+CHAT, EMBEDDINGS = "chat completions", "embeddings"  # the kinds of request
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
@@ -163,10 +164,15 @@ class Request:
     Attributes:
         messages: in chat-completions form, oldest first.
         parameters: everything else of the body, as OpenRouter spells it.
+        operation: CHAT or EMBEDDINGS.
+        checked: the caller checks the form of the answer, so that it may be asked for in words
+            where an API cannot hold the model to it.
     """
 
     messages: list[dict[str, Any]] = field(repr=False)
     parameters: dict[str, Any] = field(default_factory=dict, repr=False)
+    operation: str = CHAT
+    checked: bool = False
 
     @property
     def characters(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ class Completion:
     def finish_reason(self) -> str:
         """How a healthy answer ends."""
         return "tool_calls" if self.tool_calls else "stop"
+
+    def thinking(self, thought: str) -> Completion:
+        """Return the same with a thought before it."""
+        return replace(self, reasoning=thought)
 
     def usage(self) -> Json:
         """Token counts, by a rule of thumb."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from openrouter_resilient.endpoints.forms import PLAIN, Reader
 from openrouter_resilient.routing.deadline import Deadline
 from openrouter_resilient.routing.faults import Broken, Fault, Kind
 from openrouter_resilient.routing.recognition import classify_reply
@@ -63,8 +64,16 @@ class Exchange:
         stall: seconds of silence that are borne between two tokens.
     """
 
-    def __init__(self, reply: Reply, attempt: Attempt, deadline: Deadline, clock: Clock) -> None:
+    def __init__(
+        self,
+        reply: Reply,
+        attempt: Attempt,
+        deadline: Deadline,
+        clock: Clock,
+        reader: Reader = PLAIN,
+    ) -> None:
         """Take over a reply; `begin` it next."""
+        self._reader = reader
         self.done = False
         self.stall = attempt.stall
         self._reply = reply
@@ -220,6 +229,9 @@ class Exchange:
                 self._finish()
                 return
             self._take_chunk(payload, deltas, at_end=not data)
+            if self._reader.ended:
+                self._finish()
+                return
         if decoder.fault is not None:
             raise Broken(decoder.fault)
         if not data:
@@ -227,13 +239,17 @@ class Exchange:
 
     def _take_chunk(self, payload: str, deltas: list[Delta], *, at_end: bool) -> None:
         try:
-            chunk = json.loads(payload, parse_constant=_no_constant)
+            event = json.loads(payload, parse_constant=_no_constant)
         except (ValueError, RecursionError):
             if at_end:
                 raise Broken(Fault(Kind.TRUNCATED, "the stream ends within an event")) from None
             raise Broken(Fault(Kind.UNREADABLE, "an event is not JSON")) from None
-        if not isinstance(chunk, dict):
+        if not isinstance(event, dict):
             raise Broken(Fault(Kind.UNREADABLE, "an event is not an object"))
+        for chunk in self._reader.chunks(event):
+            self._add(chunk, deltas)
+
+    def _add(self, chunk: dict[str, Any], deltas: list[Delta]) -> None:
         assembly = self._assembly
         delta = assembly.add(chunk)
         if chunk.get("error"):
@@ -261,7 +277,7 @@ class Exchange:
             raise Broken(self._not_json(text)) from None
         if not isinstance(body, dict):
             raise Broken(Fault(Kind.UNREADABLE, "the body is not an object"))
-        self._whole = body
+        body = self._whole = self._reader.whole(body)
         if body.get("error"):
             raise Broken(self._classified(200, body))
         self.done = True
