@@ -26,11 +26,17 @@ if TYPE_CHECKING:
         ContextTooLong,
         DeadlineExceeded,
         InvalidRequest,
+        InvalidStructuredOutput,
         RequestRefused,
         ResilientError,
         RoutesExhausted,
         StreamInterrupted,
     )
+    from openrouter_resilient.features.embed import Embeddings
+    from openrouter_resilient.features.media import file, image
+    from openrouter_resilient.features.models import Model, Models
+    from openrouter_resilient.features.parse import Parsed
+    from openrouter_resilient.features.tools import ToolRun
     from openrouter_resilient.litellm import completion
     from openrouter_resilient.served import AttemptRecord, Served, UpstreamAttempt
     from openrouter_resilient.shapes import Completion, Delta
@@ -47,11 +53,17 @@ _HOMES = {
         "ContextTooLong",
         "DeadlineExceeded",
         "InvalidRequest",
+        "InvalidStructuredOutput",
         "RequestRefused",
         "ResilientError",
         "RoutesExhausted",
         "StreamInterrupted",
     ),
+    "features.embed": ("Embeddings",),
+    "features.media": ("file", "image"),
+    "features.models": ("Model", "Models"),
+    "features.parse": ("Parsed",),
+    "features.tools": ("ToolRun",),
     "litellm": ("completion",),
     "served": ("AttemptRecord", "Served", "UpstreamAttempt"),
     "shapes": ("Completion", "Delta"),
@@ -70,17 +82,25 @@ __all__ = [
     "ContextTooLong",
     "DeadlineExceeded",
     "Delta",
+    "Embeddings",
     "Endpoint",
     "InvalidRequest",
+    "InvalidStructuredOutput",
+    "Model",
+    "Models",
+    "Parsed",
     "RequestRefused",
     "ResilientError",
     "RoutesExhausted",
     "Served",
     "Stream",
     "StreamInterrupted",
+    "ToolRun",
     "UpstreamAttempt",
     "__version__",
     "completion",
+    "file",
+    "image",
     "llm_complete",
 ]
 

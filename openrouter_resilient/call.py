@@ -11,7 +11,7 @@ from weakref import WeakSet
 from pydantic import SecretStr
 
 from openrouter_resilient._version import __version__
-from openrouter_resilient.endpoints.forms import dialect_of, form_of
+from openrouter_resilient.endpoints.forms import dialect_of, form_of, to_wire
 from openrouter_resilient.endpoints.table import Endpoint
 from openrouter_resilient.routing.breaker import BreakerBoard, RetryBudget
 from openrouter_resilient.routing.faults import Broken, Fault
@@ -21,7 +21,7 @@ from openrouter_resilient.served import Served, make_served
 from openrouter_resilient.shapes import Delta, Request
 from openrouter_resilient.telling import error_for, log_fault, log_served, masked
 from openrouter_resilient.wire.clock import Clock
-from openrouter_resilient.wire.exchange import Exchange
+from openrouter_resilient.wire.exchange import Exchange, Reply
 from openrouter_resilient.wire.transport import Transport
 
 
@@ -114,9 +114,7 @@ class Carrier:
         """Send the request, in its endpoint's dialect."""
         endpoint = self._endpoints[attempt.route.endpoint]
         form = form_of(call.request, endpoint)
-        body, call.warnings = form.write(
-            call.request, attempt.route, endpoint.dialect, stream=call.stream
-        )
+        body, call.warnings = to_wire(call.request, endpoint, attempt.route, stream=call.stream)
         reply = self._transport.post(
             f"{endpoint.base_url}{form.path}",
             self._headers[endpoint.name],
@@ -165,6 +163,10 @@ class Carrier:
         if ended or attempt.trial:
             self.board.record(outcome)
         log_fault(outcome)
+
+    def get(self, url: str, headers: Mapping[str, str], *, until: float) -> Reply:
+        """Ask for a page beside the calls."""
+        return self._transport.get(url, headers, until=until)
 
     def served(self, call: Call) -> Served:
         """What the call has to say of itself, now that it is over."""

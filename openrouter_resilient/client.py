@@ -9,19 +9,21 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from openrouter_resilient.abilities import Abilities
 from openrouter_resilient.call import Call, Carrier
 from openrouter_resilient.endpoints.forms import objection
 from openrouter_resilient.endpoints.table import DEFAULT_MODELS, Endpoint, make_routes, resolve
 from openrouter_resilient.errors import ConfigurationError
 from openrouter_resilient.routing.deadline import Deadline
 from openrouter_resilient.routing.faults import Fault
-from openrouter_resilient.routing.plan import Limits, make_plan
+from openrouter_resilient.routing.plan import Limits, Route, make_plan
 from openrouter_resilient.served import Served
 from openrouter_resilient.settings import (
     DEADLINE_VARIABLE,
     FALLBACKS_VARIABLE,
     MODELS_VARIABLE,
     Settings,
+    check_seconds,
 )
 from openrouter_resilient.shapes import Completion, Request, make_request
 from openrouter_resilient.stream import Stream
@@ -32,7 +34,10 @@ from openrouter_resilient.wire.transport import RequestsTransport, Transport
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
+
+    from openrouter_resilient.features.models import Models
+    from openrouter_resilient.parameters import Parameters
 
 DEADLINE_S = 120.0
 FIRST_TOKEN_S = 10.0  # three times what a busy model takes at its 99th percentile
@@ -40,7 +45,7 @@ CHARACTERS_A_SECOND = 40_000  # what reading a long prompt adds to it
 Wire = Literal["stream", "whole"]
 
 
-class Client:
+class Client(Abilities):
     """Asks for completions, and gets them whatever happens to a provider.
 
     Thread-safe; make one and share it. Usable as a context manager.
@@ -100,7 +105,7 @@ class Client:
             "first_token_timeout": first_token_timeout, "connect_timeout": connect_timeout,
             "rounds": rounds, "wire": wire,
         }  # fmt: skip
-        _check_seconds(
+        check_seconds(
             deadline=deadline, first_token_timeout=first_token_timeout,
             stall_timeout=stall_timeout, connect_timeout=connect_timeout,
         )  # fmt: skip
@@ -118,7 +123,7 @@ class Client:
         self._fallbacks = settings.listed(FALLBACKS_VARIABLE) if fallbacks is None else fallbacks
         self._routes = make_routes(self._models, self._fallbacks, self._endpoints)
         self._deadline = deadline or settings.seconds(DEADLINE_VARIABLE) or DEADLINE_S
-        _check_seconds(deadline=self._deadline)
+        check_seconds(deadline=self._deadline)
         self._limits = Limits(first_token_timeout, stall_timeout, rounds)
         self._wire: Wire = wire
         self._carrier = Carrier(
@@ -127,6 +132,7 @@ class Client:
             clock=clock or SystemClock(),
             jitter=jitter,
         )
+        self._catalogue: Models | None = None
 
     def complete(  # noqa: PLR0913  what one call may set, all by name
         self,
@@ -139,20 +145,21 @@ class Client:
         deadline: float | None = None,
         first_token_timeout: float | None = None,
         wire: Wire | None = None,
-        **params: Any,
+        **params: Unpack[Parameters],
     ) -> Completion:
         """Ask once, and answer whatever happens to the provider.
 
         Args:
-            prompt: a text, or messages in chat-completions form (role, content), oldest first.
+            prompt: a text, or messages in chat-completions form (role, content), oldest first; a
+                list of texts, `image(…)` and `file(…)` is one message.
             system: a system text, put before them.
             model, models: OpenRouter ids for this call, most preferred first; None: the client's.
             fallbacks: routes for this call; None: the client's.
             deadline: seconds for the whole call, failover included; None: the client's.
             first_token_timeout: seconds; None: the client's.
             wire: "whole" asks for one JSON body; None: the client's.
-            **params: everything else of the chat-completions body (temperature, max_tokens, tools,
-                provider, …), as OpenRouter spells it.
+            **params: everything else of the chat-completions body (temperature, max_tokens,
+                provider, …), as OpenRouter spells it; `tools` may hold Python functions.
 
         Returns:
             The completion; `.served` says who gave it. `.text` is empty if only tools are called.
@@ -170,12 +177,7 @@ class Client:
             prompt, system, params, _listed(models) or _listed(model), fallbacks, deadline,
             first_token_timeout, wire or self._wire,
         )  # fmt: skip
-        exchange, _ = self._carrier.run(call, drain=True)
-        served = self._carrier.served(call)
-        completion = exchange.completion()
-        completion._served = served  # noqa: SLF001  one package; users may only read it
-        log_served(served)
-        return completion
+        return self._answer(call)
 
     def stream(  # noqa: PLR0913  what one call may set, all by name
         self,
@@ -187,7 +189,7 @@ class Client:
         fallbacks: Sequence[str] | None = None,
         deadline: float | None = None,
         first_token_timeout: float | None = None,
-        **params: Any,
+        **params: Unpack[Parameters],
     ) -> Stream:
         """Ask once, and hand the answer over as it comes.
 
@@ -258,24 +260,69 @@ class Client:
         for name in ("stream", "messages"):
             if name in params:
                 raise TypeError(f"{name} is no parameter here; {_INSTEAD[name]}")
-        _check_seconds(deadline=deadline, first_token_timeout=first_token)
-        request = make_request(prompt, system, params)
-        routes = self._routes
-        if models or fallbacks is not None:
-            chosen = self._fallbacks if fallbacks is None else fallbacks
-            routes = make_routes(models or self._models, chosen, self._endpoints)
+        request = self._request(prompt, system, params)
+        routes = self._chosen(models, fallbacks)
+        return self._planned(request, routes, deadline, first_token, wire)
+
+    def _request(self, prompt: Any, system: str | None, params: Mapping[str, Any]) -> Request:
+        """Check a request; pictures and functions become what goes over the wire."""
+        if not isinstance(prompt, str):
+            from openrouter_resilient.features.media import as_messages  # noqa: PLC0415  seldom
+
+            prompt = as_messages(prompt)
+        if params.get("tools"):
+            from openrouter_resilient.features.tools import definitions  # noqa: PLC0415  seldom
+
+            params = {**params, "tools": definitions(params["tools"])}
+        return make_request(prompt, system, params)
+
+    def _chosen(
+        self, models: list[str] | None, fallbacks: Sequence[str] | None
+    ) -> tuple[Route, ...]:
+        """The routes of a call."""
+        if not models and fallbacks is None:
+            return self._routes
+        chosen = self._fallbacks if fallbacks is None else fallbacks
+        return make_routes(models or self._models, chosen, self._endpoints)
+
+    def _planned(
+        self,
+        request: Request,
+        routes: Sequence[Route],
+        deadline: float | None,
+        first_token: float | None,
+        wire: Wire,
+    ) -> Call:
+        """Plan a call."""
+        check_seconds(deadline=deadline, first_token_timeout=first_token)
         now = self._carrier.clock.now()
         plan = make_plan(
             routes,
             deadline=Deadline.after(deadline or self._deadline, now),
             limits=replace(self._limits, first_token=self._patience(request, first_token, wire)),
-            objection=lambda route: objection(request, self._endpoints[route.endpoint], route),
+            objection=lambda route: self._objection(request, route),
         )
         if not plan.routes:
             raise ConfigurationError(
                 f"no route can carry this request. {'; '.join(map(str, plan.skipped))}"
             )
         return Call(request, plan, wire == "stream", now)
+
+    def _objection(self, request: Request, route: Route) -> str | None:
+        """Why this request may not go there, by its API and by what is known of its models."""
+        why = objection(request, self._endpoints[route.endpoint], route)
+        if why is None and self._catalogue is not None:
+            return self._catalogue.objection(request, route)
+        return why
+
+    def _answer(self, call: Call) -> Completion:
+        """Carry a call out, and put its record beside the answer."""
+        exchange, _ = self._carrier.run(call, drain=True)
+        served = self._carrier.served(call)
+        completion = exchange.completion()
+        completion._served = served  # noqa: SLF001  one package; users may only read it
+        log_served(served)
+        return completion
 
     def _patience(self, request: Request, given: float | None, wire: Wire) -> float | None:
         """Seconds until a first token; None where silence means nothing."""
@@ -291,17 +338,6 @@ _INSTEAD = {
     "stream": "call client.stream(…)",
     "messages": "give them as the prompt",
 }
-
-
-def _check_seconds(**given: float | None) -> None:
-    """Limits are positive numbers of seconds."""
-    for name, value in given.items():
-        if value is None:
-            continue
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
-        if not 0 < value < float("inf"):
-            raise ConfigurationError(f"{name} must be a positive number of seconds, not {value}")
 
 
 def _arguments(

@@ -124,6 +124,22 @@ class Settings:
             ) from error
 
 
+def check_seconds(**given: float | None) -> None:
+    """Limits are positive numbers of seconds.
+
+    Raises:
+        TypeError: one is no number.
+        ConfigurationError: one is not positive, or has no end.
+    """
+    for name, value in given.items():
+        if value is None:
+            continue
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
+        if not 0 < value < float("inf"):
+            raise ConfigurationError(f"{name} must be a positive number of seconds, not {value}")
+
+
 def _is_file(path: Path) -> bool:
     """Whether a file is there; a folder that may not be looked into has none for us."""
     try:

@@ -6,6 +6,7 @@ notice (https://openrouter.ai/docs/api_reference/versioning). A repr never shows
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,27 @@ class ToolCall(Shape):
     id: str | None = None
     type: str | None = "function"
     function: FunctionCall | None = None
+
+    @property
+    def name(self) -> str:
+        """The function that is called; empty where the model named none."""
+        return (self.function.name if self.function else None) or ""
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """Its arguments by name.
+
+        Raises:
+            ValueError: what the model wrote is no JSON object.
+        """
+        written = (self.function.arguments if self.function else None) or "{}"
+        try:
+            arguments = json.loads(written)
+        except RecursionError:
+            arguments = None
+        if not isinstance(arguments, dict):
+            raise ValueError(f"the arguments of {self.name} are no JSON object")  # noqa: TRY004  not of the caller's making
+        return arguments
 
 
 class Message(Shape):
@@ -157,6 +179,10 @@ class Delta:
         return f"<Delta of {len(self.text)} characters>"
 
 
+class CheckedFormat(dict[str, Any]):
+    """A `response_format` whose answer the caller checks."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What a caller asks for, checked once, before it is translated for an endpoint.
@@ -165,19 +191,21 @@ class Request:
         messages: in chat-completions form, oldest first.
         parameters: everything else of the body, as OpenRouter spells it.
         operation: CHAT or EMBEDDINGS.
-        checked: the caller checks the form of the answer, so that it may be asked for in words
-            where an API cannot hold the model to it.
     """
 
     messages: list[dict[str, Any]] = field(repr=False)
     parameters: dict[str, Any] = field(default_factory=dict, repr=False)
     operation: str = CHAT
-    checked: bool = False
 
     @property
     def characters(self) -> int:
         """The length of all texts, to judge how long a first token may take."""
         return sum(map(_characters, (message.get("content") for message in self.messages)))
+
+    @property
+    def checked(self) -> bool:
+        """The caller checks the form of the answer: words may ask for it where no parameter can."""
+        return isinstance(self.parameters.get("response_format"), CheckedFormat)
 
     @property
     def reasons(self) -> bool:

@@ -16,12 +16,12 @@ NAME = "openrouter_resilient"
 LAYERS = (
     ("__main__", "cli"),
     ("shortcuts", "litellm"),
-    ("client",),
+    ("client", "abilities", "features"),
     ("call", "stream"),
     ("telling",),
     ("wire",),
     ("endpoints",),
-    ("shapes", "served", "settings"),
+    ("shapes", "served", "settings", "parameters"),
     ("routing",),
     ("errors", "_version"),
 )

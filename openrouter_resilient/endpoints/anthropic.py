@@ -52,10 +52,10 @@ def sampling(name: str, value: Any, model: str) -> Verdict:
 
 def stop(name: str, value: Any, model: str) -> Verdict:
     """A list, under another name; one of white space only is refused."""
-    listed = [value] if isinstance(value, str) else list(value)
-    if any(not text.strip() for text in listed):
+    listed = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(text, str) and text.strip() for text in listed):
         return Exclude(f"it takes no {name} of white space alone")
-    return Put("stop_sequences", listed)
+    return Put("stop_sequences", list(listed))
 
 
 def one(name: str, value: Any, model: str) -> Verdict:
@@ -97,7 +97,8 @@ def response_format(name: str, value: Any, model: str) -> Verdict:
     if kind == "text":
         return Drop(f"{name} was dropped: text is what it gives")
     wanted = value.get("json_schema") if kind == "json_schema" else None
-    schema = strict((wanted or {}).get("schema") or {}) if wanted else None
+    given = wanted.get("schema") if isinstance(wanted, Mapping) else None
+    schema = strict(given) if isinstance(given, Mapping) else None
     if schema is None or NO_SCHEMA.match(model):
         return in_words(value)
     return Put("format", {"type": "json_schema", "schema": schema})
@@ -350,7 +351,8 @@ def _thinking(
             output["effort"] = EFFORTS[effort]
         shown = "omitted" if wish.get("exclude") else "summarized"
         return {"type": "adaptive", "display": shown}
-    wanted = wish.get("max_tokens") or int(body["max_tokens"] * SHARES.get(effort, 0.5))
+    asked = wish.get("max_tokens")
+    wanted = asked if isinstance(asked, int) else int(body["max_tokens"] * SHARES.get(effort, 0.5))
     budget = min(max(LEAST_BUDGET, wanted), body["max_tokens"] - 1)
     if budget < LEAST_BUDGET or _forgot_its_thoughts(body["messages"]):
         return {}

@@ -139,6 +139,12 @@ def plugins(name: str, value: Any, model: str) -> Verdict:
     return Drop(f"{name} was dropped")
 
 
+def preferences(name: str, value: Any, model: str) -> Verdict:
+    """Whom OpenRouter may ask; that every parameter must be known is this table's own promise."""
+    own = isinstance(value, dict) and set(value) <= {"require_parameters"}
+    return Drop("") if own else drop(name, value, model)
+
+
 Fits = Callable[[Mapping[str, Any], str], bool]  # (part of a message, model) → whether it may go
 
 
@@ -205,7 +211,7 @@ PARAMETERS: dict[str, tuple[Rule, Rule, Rule, Rule, Rule]] = {
     "min_p":                 (drop,             drop,             drop,                   drop,        keep),
     "top_a":                 (drop,             drop,             drop,                   drop,        drop),
     "repetition_penalty":    (drop,             drop,             drop,                   drop,        keep),
-    "provider":              (drop,             drop,             drop,                   drop,        drop),
+    "provider":              (preferences,      preferences,      preferences,            preferences, preferences),
     "plugins":               (plugins,          plugins,          plugins,                plugins,     plugins),
     "preset":                (exclude,          exclude,          exclude,                exclude,     exclude),
     "image_config":          (exclude,          exclude,          exclude,                exclude,     exclude),
@@ -301,7 +307,7 @@ def to_wire(
 
 def dropped(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     """What was left out, and why."""
-    return tuple(verdict.why for verdict in verdicts if isinstance(verdict, Drop))
+    return tuple(verdict.why for verdict in verdicts if isinstance(verdict, Drop) and verdict.why)
 
 
 def with_words(

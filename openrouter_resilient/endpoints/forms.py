@@ -158,6 +158,20 @@ def form_of(request: Request, endpoint: Endpoint) -> Form:
     return DIALECTS[endpoint.dialect].forms[request.operation]
 
 
+def to_wire(
+    request: Request, endpoint: Endpoint, route: Route, *, stream: bool
+) -> tuple[Body, tuple[str, ...]]:
+    """The JSON body for this endpoint, and what was left out of it.
+
+    Args:
+        request: as the caller made it.
+        endpoint: whom it goes to.
+        route: with the models to ask for.
+        stream: whether the answer should come as events.
+    """
+    return form_of(request, endpoint).write(request, route, endpoint.dialect, stream=stream)
+
+
 def objection(request: Request, endpoint: Endpoint, route: Route) -> str | None:
     """Why this request may not go to this route; None if it may."""
     if not endpoint.private and _must_stay_private(request.parameters):

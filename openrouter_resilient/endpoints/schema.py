@@ -47,6 +47,8 @@ def with_object_root(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _strict(schema: Any) -> dict[str, Any]:
     if not isinstance(schema, Mapping) or LOOSE & set(schema):
         raise _LooseError
+    if not isinstance(schema.get("type", ""), str):  # a list of types: anyOf says it for all
+        return _strict(_spread(schema))
     merged = _merged(schema)
     if "$ref" in merged:  # OpenAI allows nothing beside it
         return {"$ref": merged["$ref"]}
@@ -64,6 +66,16 @@ def _strict(schema: Any) -> dict[str, Any]:
     if made.get("type") == "object":
         made.update(_strict_object(merged))
     return _with_limits(made, merged)
+
+
+def _spread(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """`type: [string, null]` as `anyOf`."""
+    kinds = schema["type"]
+    if not isinstance(kinds, list) or not kinds or "anyOf" in schema:
+        raise _LooseError
+    beside = {name: value for name, value in schema.items() if name not in ("type", "description")}
+    about = {"description": schema["description"]} if "description" in schema else {}
+    return {**about, "anyOf": [{"type": "null"} if k == "null" else {**beside, "type": k} for k in kinds]}
 
 
 def _merged(schema: Mapping[str, Any]) -> dict[str, Any]:

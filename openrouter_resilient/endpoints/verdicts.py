@@ -76,8 +76,9 @@ def in_words(value: Any) -> Ask | Exclude:
     if kind == "json_object":
         return Ask(why, "Answer with one JSON object and nothing else.")
     if kind == "json_schema":
-        schema = (value.get("json_schema") or {}).get("schema")
-        return Ask(why, schema_in_words(schema))
+        wanted = value.get("json_schema")
+        schema = wanted.get("schema") if isinstance(wanted, dict) else None
+        return Ask(why, schema_in_words(schema or {}))
     return Exclude(why)
 
 
