@@ -33,7 +33,6 @@ from openrouter_resilient.wire.exchange import Exchange
 from openrouter_resilient.wire.transport import RequestsTransport, Transport
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
     from typing_extensions import Self, Unpack
 
     from openrouter_resilient.features.models import Models
@@ -136,7 +135,7 @@ class Client(Abilities):
 
     def complete(  # noqa: PLR0913  what one call may set, all by name
         self,
-        prompt: str | Sequence[Mapping[str, Any] | BaseModel],
+        prompt: str | Sequence[object],
         *,
         system: str | None = None,
         model: str | None = None,
@@ -181,7 +180,7 @@ class Client(Abilities):
 
     def stream(  # noqa: PLR0913  what one call may set, all by name
         self,
-        prompt: str | Sequence[Mapping[str, Any] | BaseModel],
+        prompt: str | Sequence[object],
         *,
         system: str | None = None,
         model: str | None = None,

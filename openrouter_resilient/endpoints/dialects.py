@@ -30,7 +30,6 @@ from openrouter_resilient.endpoints.verdicts import (
 from openrouter_resilient.routing.plan import Route
 from openrouter_resilient.shapes import Request
 
-
 REASONING_MODELS = re.compile(r"^(o\d|gpt-(5|6)(?!.*chat-latest))")
 SCHEMA_AT_GROQ = re.compile(r"openai/gpt-oss|meta-llama/llama-4|moonshotai/kimi-k2")
 SEES_AT_GROQ = re.compile(r"llama-4|-vl\b|vision")
@@ -310,9 +309,7 @@ def dropped(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     return tuple(verdict.why for verdict in verdicts if isinstance(verdict, Drop) and verdict.why)
 
 
-def with_words(
-    messages: list[dict[str, Any]], verdicts: Sequence[Verdict]
-) -> list[dict[str, Any]]:
+def with_words(messages: list[dict[str, Any]], verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
     """The messages, and before them in words what no parameter can say there."""
     words = [verdict.words for verdict in verdicts if isinstance(verdict, Ask)]
     return [*({"role": "system", "content": text} for text in words), *messages]

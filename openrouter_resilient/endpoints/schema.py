@@ -75,7 +75,10 @@ def _spread(schema: Mapping[str, Any]) -> dict[str, Any]:
         raise _LooseError
     beside = {name: value for name, value in schema.items() if name not in ("type", "description")}
     about = {"description": schema["description"]} if "description" in schema else {}
-    return {**about, "anyOf": [{"type": "null"} if k == "null" else {**beside, "type": k} for k in kinds]}
+    return {
+        **about,
+        "anyOf": [{"type": "null"} if k == "null" else {**beside, "type": k} for k in kinds],
+    }
 
 
 def _merged(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Embeddings(Sequence[list[float]]):
         return iter(self.vectors)
 
 
-def embed(
+def embed(  # noqa: PLR0913  the arguments of the method
     client: Client,
     texts: str | Sequence[str],
     *,

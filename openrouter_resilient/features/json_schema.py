@@ -48,16 +48,8 @@ def _problems(value: Any, schema: Any, root: Mapping[str, Any], at: str) -> Iter
     if "$ref" in schema:
         yield from _problems(value, _resolved(str(schema["$ref"]), root), root, at)
     yield from _kind_problems(value, schema, at)
-    for name, (kind, holds) in LIMITS.items():
-        limited = isinstance(value, kind) and not isinstance(value, bool)
-        if name in schema and limited and not holds(value, schema[name]):
-            yield f"{at} breaks {name} {schema[name]}"
-    for part in schema.get("allOf") or ():
-        yield from _problems(value, part, root, at)
-    for name in ("anyOf", "oneOf"):
-        choices = schema.get(name)
-        if choices and all(any(_problems(value, part, root, at)) for part in choices):
-            yield f"{at} is none of the {len(choices)} forms that are allowed"
+    yield from _limit_problems(value, schema, at)
+    yield from _choice_problems(value, schema, root, at)
     if isinstance(value, dict):
         yield from _object_problems(value, schema, root, at)
     if isinstance(value, list):
@@ -74,6 +66,24 @@ def _kind_problems(value: Any, schema: Mapping[str, Any], at: str) -> Iterator[s
         yield f"{at} should be one of {schema['enum']}"
     if "const" in schema and value != schema["const"]:
         yield f"{at} should be {schema['const']!r}"
+
+
+def _limit_problems(value: Any, schema: Mapping[str, Any], at: str) -> Iterator[str]:
+    for name, (kind, holds) in LIMITS.items():
+        limited = isinstance(value, kind) and not isinstance(value, bool)
+        if name in schema and limited and not holds(value, schema[name]):
+            yield f"{at} breaks {name} {schema[name]}"
+
+
+def _choice_problems(
+    value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], at: str
+) -> Iterator[str]:
+    for part in schema.get("allOf") or ():
+        yield from _problems(value, part, root, at)
+    for name in ("anyOf", "oneOf"):
+        choices = schema.get(name)
+        if choices and all(any(_problems(value, part, root, at)) for part in choices):
+            yield f"{at} is none of the {len(choices)} forms that are allowed"
 
 
 def _object_problems(

@@ -92,7 +92,9 @@ class Models(Sequence[Model]):
         """One by its place or id (KeyError if there is none), or some."""
         if isinstance(key, str):
             return self._by_id()[key]
-        return replace(self, listed=self.listed[key]) if isinstance(key, slice) else self.listed[key]
+        return (
+            replace(self, listed=self.listed[key]) if isinstance(key, slice) else self.listed[key]
+        )
 
     def __iter__(self) -> Iterator[Model]:
         """One after the other."""
@@ -120,7 +122,9 @@ class Models(Sequence[Model]):
         known = self._by_id()
         models = [known.get(model) for model in route.models]
         for kind in sorted(_modalities(request)):
-            if all(model is not None and model.takes and kind not in model.takes for model in models):
+            if all(
+                model is not None and model.takes and kind not in model.takes for model in models
+            ):
                 return f"none of its models takes parts of the kind {kind}"
         return None
 

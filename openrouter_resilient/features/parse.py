@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 FENCE = re.compile(r"```\w*[ \t]*\n(.*?)```", re.DOTALL)
+BRACKET = re.compile(r"[{\[]")
+MOST_BRACKETS = 200  # looked at: a text of nothing but brackets must not take the whole deadline
 LEAST_S = 0.001  # a deadline is never nothing
 WORTH_ASKING_S = 0.5  # with less time left than this no model has answered
 
@@ -84,20 +86,21 @@ class Form:
         refusal = completion.choices[0].message.refusal if completion.choices else None
         if refusal:
             raise Refused("the model refused to answer")
-        found = list(candidates(completion.text))
-        values, errors = [], []
-        for candidate in found:
-            try:
-                values.append(self.check(self._unwrapped(candidate)))
-            except ValueError as error:
-                errors.append(error)
-        if not found:
+        tried = [self._tried(candidate) for candidate in candidates(completion.text)]
+        if not tried:
             raise ValueError("there is no JSON in the answer")
+        values = [value for value, error in tried if error is None]
         if not values:
-            raise errors[0]
+            raise tried[0][1] or ValueError
         if any(value != values[0] for value in values):
             raise ValueError("the answer holds several, and says not which one it means")
         return values[0]
+
+    def _tried(self, candidate: Any) -> tuple[Any, ValueError | None]:
+        try:
+            return self.check(self._unwrapped(candidate)), None
+        except ValueError as error:
+            return None, error
 
     def _unwrapped(self, candidate: Any) -> Any:
         """A model that was told in words may have left the wrapping out."""
@@ -147,30 +150,39 @@ def _fitting(value: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def candidates(text: str) -> list[Any]:
-    """The JSON values that an answer may mean: all of it, what is fenced, or what is among words."""
-    whole = _loaded([text])
-    return whole or _loaded(FENCE.findall(text)) or _embedded(text)
+    """The JSON values that an answer may mean: all of it, what is fenced, what is among words."""
+    fenced = (value for block in FENCE.findall(text) for value in _loaded(block))
+    return _loaded(text) or list(fenced) or _embedded(text)
 
 
-def _loaded(texts: list[str]) -> list[Any]:
-    found = []
-    for text in texts:
-        try:
-            found.append(json.loads(text))
-        except (ValueError, RecursionError):
-            continue
-    return found
+def _loaded(text: str) -> list[Any]:
+    """The value that a text is; none if it is no JSON."""
+    try:
+        return [json.loads(text)]
+    except (ValueError, RecursionError):
+        return []
 
 
 def _embedded(text: str) -> list[Any]:
-    found, at, decoder = [], 0, json.JSONDecoder()
-    while (opening := re.compile(r"[{\[]").search(text, at)) is not None:
-        try:
-            value, at = decoder.raw_decode(text, opening.start())
-            found.append(value)
-        except (ValueError, RecursionError):
-            at = opening.end()
+    """The objects and lists among the words of a text."""
+    found: list[Any] = []
+    at = 0
+    for _ in range(MOST_BRACKETS):
+        opening = BRACKET.search(text, at)
+        if opening is None:
+            break
+        value, at = _decoded(text, opening.start())
+        found += value
     return found
+
+
+def _decoded(text: str, at: int) -> tuple[list[Any], int]:
+    """The value that begins at a bracket, if one does, and where to look on."""
+    try:
+        value, end = json.JSONDecoder().raw_decode(text, at)
+    except (ValueError, RecursionError):
+        return [], at + 1
+    return [value], end
 
 
 def parse(
@@ -237,14 +249,10 @@ class _Asking:
         """Say what was wrong, and let whoever was not asked yet be first."""
         assert self._last is not None  # noqa: S101  it has answered, wrongly
         wrong = _in_words(self.error)
-        again = (
-            f"That answer was not accepted: {wrong}\n\n{schema_in_words(self._form.schema)}"
-        )
+        again = f"That answer was not accepted: {wrong}\n\n{schema_in_words(self._form.schema)}"
         said = [{"role": "assistant", "content": self._last.text}] if self._last.text else []
         self._messages = [*self._messages, *said, {"role": "user", "content": again}]
-        routes = self._client._chosen(
-            _models(self._options), self._options.pop("fallbacks", None)
-        )
+        routes = self._client._chosen(_models(self._options), self._options.pop("fallbacks", None))
         answered = self._trail[-1].route
         ordered = sorted(map(str, routes), key=lambda route: route == answered)
         self._options.pop("model", None)
@@ -299,7 +307,7 @@ def _models(options: Mapping[str, Any]) -> list[str] | None:
 
 
 def _apart(route: str) -> list[str]:
-    """A route of several models as routes of one; they are joined again where they are neighbours."""
+    """A route of several models as routes of one; neighbours are joined again."""
     endpoint, _, models = route.partition(":")
     return [f"{endpoint}:{model}" for model in models.split(",")]
 

@@ -147,7 +147,7 @@ class _Tool:
         return None
 
     def _shape(self) -> Any:
-        """A dict of the arguments: unlike a class, it may have a name such as `copy` or `schema`."""
+        """A dict of the arguments: unlike a class's, their names may be `copy` or `schema`."""
         hints = get_type_hints(self._function, include_extras=True)
         fields = {}
         for name, parameter in self._parameters.items():
@@ -189,7 +189,10 @@ def run_tools(
     for number in range(1, max_steps + 1):
         choice = "none" if number == max_steps > 1 else first_choice if number == 1 else None
         completion = client.complete(
-            messages, **given, tools=[tool.definition for tool in known.values()], tool_choice=choice
+            messages,
+            **given,
+            tools=[tool.definition for tool in known.values()],
+            tool_choice=choice,
         )
         calls = _calls(completion, number)
         messages.append(_said(completion, calls))
@@ -272,7 +275,9 @@ def _parameters(function: Callable[..., Any], name: str) -> dict[str, inspect.Pa
     for parameter in parameters.values():
         by_name = (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
         if parameter.kind not in by_name:
-            raise TypeError(f"{name} takes {parameter}, which no model can name; name each argument")
+            raise TypeError(
+                f"{name} takes {parameter}, which no model can name; name each argument"
+            )
     return parameters
 
 

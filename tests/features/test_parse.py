@@ -1,4 +1,4 @@
-"""An answer of a form: held to, checked, mended where it is only wrapped, and asked for once more."""
+"""An answer of a form: held to, checked, unwrapped, and asked for once more."""
 
 from __future__ import annotations
 
@@ -155,6 +155,13 @@ def test_of_two_different_answers_none_is_chosen(simulator, make_client):
         make_client().parse("Which?", River, repairs=0)
 
     assert "several" in str(caught.value.error)
+
+
+def test_a_text_of_nothing_but_brackets_takes_no_time():
+    began = time.monotonic()
+
+    assert [] == candidates("[" * 1_000_000)
+    assert time.monotonic() - began < 1.0
 
 
 def test_brackets_that_are_no_json_are_passed_over():

@@ -196,7 +196,9 @@ def test_two_calls_that_share_an_id_are_both_run_and_told_apart(simulator, make_
     make_client().run_tools("2 + 1, 3 + 1?", tools=[add])
 
     assert [(2, 1), (3, 1)] == add.runs
-    ids = [m["tool_call_id"] for m in simulator.requests[-1].body["messages"] if m["role"] == "tool"]
+    ids = [
+        m["tool_call_id"] for m in simulator.requests[-1].body["messages"] if m["role"] == "tool"
+    ]
     assert ["call_1", "call_1_1"] == ids
 
 

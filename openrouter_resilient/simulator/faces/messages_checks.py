@@ -81,7 +81,7 @@ def _turns(body: Json, _version: str) -> str:
         if text:
             return text
     if turns[0]["role"] != "user":
-        return "messages: first message must use the \"user\" role"
+        return 'messages: first message must use the "user" role'
     return _calls_wrong(turns) or _blocks_wrong("system", body.get("system") or "x")
 
 
@@ -90,15 +90,19 @@ def _blocks_wrong(where: str, content: object) -> str:
         return "" if content else f"{where}: text content blocks must be non-empty"
     if not isinstance(content, list):
         return f"{where}: Input should be a valid list"
-    for place, block in enumerate(content):
-        if not isinstance(block, dict) or block.get("type") not in BLOCKS:
-            return f"{where}.{place}: Input tag does not match any of the expected tags"
-        if block["type"] == "text" and not str(block.get("text", "")).strip():
-            return f"{where}: text content blocks must be non-empty"
-        if block["type"] == "image" and not _image_is_fine(block.get("source") or {}):
-            return f"{where}.{place}.image.source: Input should be a valid image"
-        if block["type"] == "tool_use" and not isinstance(block.get("input"), dict):
-            return f"{where}.{place}.tool_use.input: Input should be a valid dictionary"
+    wrong = (_block_wrong(f"{where}.{place}", block) for place, block in enumerate(content))
+    return next(filter(None, wrong), "")
+
+
+def _block_wrong(where: str, block: object) -> str:
+    if not isinstance(block, dict) or block.get("type") not in BLOCKS:
+        return f"{where}: Input tag does not match any of the expected tags"
+    if block["type"] == "text" and not str(block.get("text", "")).strip():
+        return f"{where}: text content blocks must be non-empty"
+    if block["type"] == "image" and not _image_is_fine(block.get("source") or {}):
+        return f"{where}.image.source: Input should be a valid image"
+    if block["type"] == "tool_use" and not isinstance(block.get("input"), dict):
+        return f"{where}.tool_use.input: Input should be a valid dictionary"
     return ""
 
 

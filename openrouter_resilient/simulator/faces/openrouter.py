@@ -166,7 +166,8 @@ class OpenRouter(Face):
         """Answer /models (open to all), /key and /generation."""
         match question.request.path.removeprefix(self.base):
             case "/models":
-                return {"data": [self.card(model) for model in self.models.values()]}
+                listed = [self.card(model) for model in self.models.values()]
+                return {"data": listed, "total_count": len(listed), "links": {"next": None}}
             case "/key":
                 self.check_key(question.request)
                 return {"data": _key_facts()}
@@ -205,7 +206,11 @@ class OpenRouter(Face):
             },
             "top_provider": {"context_length": model.context_tokens, "is_moderated": False},
             "supported_parameters": [
-                "max_tokens", "temperature", "tools", "response_format", "structured_outputs",
+                "max_tokens",
+                "temperature",
+                "tools",
+                "response_format",
+                "structured_outputs",
             ],
             "per_request_limits": None,
         }
