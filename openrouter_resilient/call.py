@@ -18,10 +18,11 @@ from openrouter_resilient.routing.faults import Broken, Fault
 from openrouter_resilient.routing.plan import Plan
 from openrouter_resilient.routing.step import Attempt, Outcome, Reported, Stop, Wait, next_step
 from openrouter_resilient.served import Served, make_served
-from openrouter_resilient.shapes import Delta, Request
-from openrouter_resilient.telling import error_for, log_fault, log_served, masked
+from openrouter_resilient.shapes import Completion, Delta, Request
+from openrouter_resilient.telling import error_for, log_fault, log_served
 from openrouter_resilient.wire.clock import Clock
 from openrouter_resilient.wire.exchange import Exchange, Reply
+from openrouter_resilient.wire.masking import masked
 from openrouter_resilient.wire.transport import Transport
 
 
@@ -107,7 +108,7 @@ class Carrier:
         self._record(call, attempt, exchange, started_at, None, ended=drain)
         if drain:
             exchange.close()
-        exchange.stall = call.plan.limits.stall  # nothing stands behind it any more
+        exchange.commit(call.plan.limits.stall)
         return exchange, ready
 
     def _open(self, call: Call, attempt: Attempt) -> Exchange:
@@ -157,7 +158,7 @@ class Carrier:
             started_at,
             self.clock.now(),
             self._jitter(),
-            exchange.reported() if exchange else Reported(),
+            masked(exchange.reported(), self._keys) if exchange else Reported(),
         )
         call.history = (*call.history, outcome)
         if ended or attempt.trial:
@@ -186,7 +187,7 @@ class Carrier:
             begun,
             fault=masked(fault, self._keys) if fault else None,
             ended_at=self.clock.now(),
-            reported=exchange.reported(),
+            reported=masked(exchange.reported(), self._keys),
         )
         call.history = (*call.history[:-1], outcome)
         self.board.record(outcome)
@@ -229,10 +230,16 @@ def _bare_key(endpoint: Endpoint) -> str | None:
 _CARRIERS: WeakSet[Carrier] = WeakSet()
 
 
+def _before_fork() -> None:
+    """Let no other thread be building the shape of an answer: the child would wait for its lock."""
+    if _CARRIERS:
+        Completion.model_rebuild()
+
+
 def _after_fork() -> None:
     for carrier in _CARRIERS:
         carrier.begin_anew()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

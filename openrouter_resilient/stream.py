@@ -59,13 +59,19 @@ class Stream:
             yield from ready
             if self._completion is not None:
                 return
-            if self._exchange.done:
-                self._end(None)
-                return
             try:
+                if self._exchange.done:
+                    self._exchange.so_far()
+                    self._end(None)
+                    return
                 self._ready = self._exchange.advance()
             except Broken as broken:
                 self._break(broken.fault)
+            except (
+                BaseException
+            ):  # Ctrl-C above all: leave no connection behind, and let it through
+                self._exchange.close()
+                raise
 
     @property
     def completion(self) -> Completion:
@@ -110,7 +116,7 @@ class Stream:
     def _end(self, fault: Fault | None) -> Completion:
         """Keep what has come, with its record."""
         served = self._ended(self._exchange, fault)
-        self._completion = self._exchange.so_far()
+        self._completion = self._exchange.handed_over()
         self._completion._served = served  # noqa: SLF001  one package; users may only read it
         return self._completion
 

@@ -112,7 +112,7 @@ def functions(name: str, value: Any, model: str) -> Verdict:
 
 def modalities(name: str, value: Any, model: str) -> Verdict:
     """Text is all that is sure."""
-    others = [one for one in (value if isinstance(value, list) else ()) if one != "text"]
+    others = [str(one) for one in (value if isinstance(value, list) else ()) if one != "text"]
     return (
         Exclude(f"it cannot answer in {', '.join(others)}") if others else Drop(f"{name} is text")
     )
@@ -120,7 +120,7 @@ def modalities(name: str, value: Any, model: str) -> Verdict:
 
 def sound(name: str, value: Any, model: str) -> Verdict:
     """OpenAI can speak as well as write."""
-    if isinstance(value, list) and set(value) <= {"text", "audio"}:
+    if isinstance(value, list) and all(one in ("text", "audio") for one in value):
         return Put(name, value)
     return modalities(name, value, model)
 

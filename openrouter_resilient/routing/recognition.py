@@ -88,12 +88,16 @@ NAMES: dict[str, Kind] = {
     "overloaded_error":                    Kind.OVERLOADED,
 }
 
+VAGUE = ("server_error", "api_error")  # how OpenAI and Anthropic call every 5xx: its number says more
+
 WORDS: tuple[tuple[tuple[int, ...], str, Kind], ...] = (
     # statuses        words in the message                              kind; for bodies without a name
     ((400, 413, 422), r"context (length|window)|maximum context|prompt is too long|too many tokens", Kind.CONTEXT_TOO_LONG),
     ((400, 404),      r"not a valid model id|model .{0,80}(does not exist|not found|decommissioned)", Kind.UNKNOWN_MODEL),
     ((404,),          r"no (allowed providers|endpoints)",              Kind.NO_PROVIDER),
     ((429,),          r"free-models-per-day|requests per day|\bdaily\b", Kind.QUOTA),
+    ((429,),          r"current quota|plan and billing",                Kind.NO_CREDIT),
+    ((429,),          r"spend(ing)? limit",                             Kind.QUOTA),
     ((403,),          r"moderation|flagged|prompt injection|guardrail|blocked", Kind.BLOCKED),
     ((400,),          r"content (policy|management policy)|safety system", Kind.BLOCKED),
 )
@@ -119,6 +123,7 @@ EXCEPTIONS: tuple[tuple[str, Kind], ...] = (
     ("urllib3.exceptions.SSLError",             Kind.TLS),
     ("requests.exceptions.SSLError",            Kind.TLS),
     ("builtins.ConnectionRefusedError",         Kind.REFUSED),
+    ("builtins.ConnectionResetError",           Kind.RESET),  # even while connecting
     ("urllib3.exceptions.NewConnectionError",   Kind.REFUSED),
     ("urllib3.exceptions.ProxyError",           Kind.REFUSED),
     ("requests.exceptions.ProxyError",          Kind.REFUSED),
@@ -184,7 +189,7 @@ def classify_reply(
     return Fault(
         kind=_kind(seen),
         message=seen.message,
-        status=status if status >= 300 else None,
+        status=status if status != 200 else None,
         code=_text(seen.error.get("code")) or _text(seen.availability.get("code")),
         error_type=_text(seen.metadata.get("error_type")) or _text(seen.error.get("error_type")),
         retry_after=_retry_after(seen, headers, wall_now),
@@ -201,11 +206,6 @@ def classify_exception(error: BaseException) -> Fault:
     return Fault(kind=kind, message=_cause(chain))
 
 
-def refusal(kind: Kind, *, message: str = "", request_id: str | None = None) -> Fault:
-    """A fault that was seen in an answer rather than in an error (an empty one, a blocked one)."""
-    return Fault(kind=kind, message=message, request_id=request_id)
-
-
 def _evidence(status: int, body: object) -> _Evidence:
     """Take an error body apart; anything that is not as documented is treated as absent."""
     whole = _mapping(body)
@@ -217,7 +217,7 @@ def _evidence(status: int, body: object) -> _Evidence:
         error=error,
         metadata=_mapping(error.get("metadata")),
         availability=_mapping(error.get("availability")),
-        status=status if status >= 300 else (inner or 500),
+        status=status if status >= 300 else inner or (500 if status == 200 else status),
         message=_words(error, body),
     )
 
@@ -247,6 +247,8 @@ def _named(seen: _Evidence) -> Kind | None:
         seen.error.get("type"),
     ):
         kind = NAMES.get(name) if isinstance(name, str) else None
+        if name in VAGUE and seen.status > 500:
+            continue
         if kind and not (seen.provider_name and FAULTS[kind].scope is Scope.ACCOUNT):
             return kind
     return None
@@ -259,6 +261,8 @@ def _moderated(seen: _Evidence) -> bool:
 
 def _by_words(seen: _Evidence) -> Kind | None:
     for statuses, words, kind in WORDS:
+        if seen.provider_name and FAULTS[kind].scope is Scope.ACCOUNT:
+            continue  # the provider's account
         if seen.status in statuses and re.search(words, seen.message, re.IGNORECASE):
             return kind
     return None

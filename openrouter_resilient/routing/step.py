@@ -198,11 +198,11 @@ class _Situation:
         health = self.health(last.attempt.route)
         if health.state is not State.CLOSED or health.busy(ready_at):
             return None
-        if self.plan.deadline.remaining(ready_at) < MIN_USEFUL_S:
+        turn, behind = last.attempt.turn, self.waiting(last.attempt.turn)
+        if self.plan.deadline.remaining(ready_at) / (len(behind) + 1) < MIN_USEFUL_S:
             return None
         if ready_at > self.now:
             return Wait(ready_at)
-        turn, behind = last.attempt.turn, self.waiting(last.attempt.turn)
         return self.send(last.attempt.route, turn, behind)
 
     def next_turn(self) -> Send | Wait | Stop:
@@ -236,6 +236,7 @@ class _Situation:
         """
         trial = self.health(route).state is State.HALF_OPEN
         share = self.plan.deadline.remaining(self.now) / (len(behind) + 1)
+        stall = min(self.plan.limits.stall, share) if behind else self.plan.limits.stall
         if any(not self.health(other).busy(self.now) for other in behind):
             patient = self.plan.limits.first_token is None
             share = share if patient else min(share, self.plan.limits.first_token or share)
@@ -247,7 +248,7 @@ class _Situation:
                 turn=turn,
                 route=route,
                 first_token_by=min(self.now + share, self.plan.deadline.at),
-                stall=min(self.plan.limits.stall, share) if behind else self.plan.limits.stall,
+                stall=stall,
                 trial=trial,
                 charged=self.turns(route) > 0 or self.is_extra(route, turn),
             )

@@ -6,7 +6,6 @@ with `{` is one JSON body, one that begins like an event stream is a stream.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -17,16 +16,20 @@ from openrouter_resilient.routing.deadline import Deadline
 from openrouter_resilient.routing.faults import Broken, Fault, Kind
 from openrouter_resilient.routing.recognition import classify_reply
 from openrouter_resilient.routing.step import Attempt, Reported
-from openrouter_resilient.shapes import Completion, Delta
+from openrouter_resilient.shapes import Choice, Completion, Delta, Message
 from openrouter_resilient.wire.assembly import SPOKEN, Assembly
+from openrouter_resilient.wire.body import parse_body, parse_error, parse_event
 from openrouter_resilient.wire.clock import Clock
 from openrouter_resilient.wire.sse import BOM, SSEDecoder
 
 MAX_REPLY_BYTES = 32 * 1024 * 1024  # far above any answer; below what a small machine minds
 MAX_ERROR_BYTES = 256 * 1024  # an error that is longer says nothing more
+ERROR_BODY_S = 1.0  # it follows its status at once; one that does not is not worth waiting for
+LONGEST_NAME = 500  # characters of a model's name or an id; the longest seen have 80
 LINGER_S = 0.5  # after the finish: the usage chunk follows at once
 LINGER_FOR_DONE_S = 0.05  # after the usage: [DONE] comes with it, or never
 DONE = "[DONE]"
+PADDING = b" \t\r\n" + BOM  # before a body or the first event; says nothing
 EVENT_STARTS = (b":", b"data:", b"event:", b"id:", b"retry:")
 
 
@@ -61,7 +64,6 @@ class Exchange:
 
     Attributes:
         done: the whole answer has come.
-        stall: seconds of silence that are borne between two tokens.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Exchange:
         """Take over a reply; `begin` it next."""
         self._reader = reader
         self.done = False
-        self.stall = attempt.stall
+        self._stall = attempt.stall
         self._reply = reply
         self._clock = clock
         self._deadline = deadline
@@ -121,8 +123,14 @@ class Exchange:
             now = self._clock.now()
             self._first_token_at = self._first_token_at or now
             if not self._finished:
-                self._limit = min(now + self.stall, self._deadline.at)
+                self._limit = min(now + self._stall, self._deadline.at)
         return deltas
+
+    def commit(self, stall: float) -> None:
+        """From now on bear so many seconds of silence: nothing stands behind this any more."""
+        self._stall = stall
+        if not self._finished:
+            self._limit = min(self._clock.now() + stall, self._deadline.at)
 
     def drain(self) -> Completion:
         """The whole answer.
@@ -159,6 +167,19 @@ class Exchange:
         if completion.id is None:
             completion.id = self._generation_id()
         return completion
+
+    def handed_over(self) -> Completion:
+        """The answer as far as it has come; where it holds odd values, its text alone."""
+        try:
+            return self.so_far()
+        except Broken:
+            choice = self._assembly.body()["choices"][:1] if self._whole is None else []
+            content = choice[0]["message"].get("content") if choice else None
+            text = content if isinstance(content, str) else None
+            message = Message.model_construct(content=text)
+            return Completion.model_construct(
+                id=self._generation_id(), choices=[Choice.model_construct(message=message)]
+            )
 
     def reported(self) -> Reported:
         """What the reply has said of itself so far."""
@@ -214,7 +235,7 @@ class Exchange:
 
     def _recognise(self, deltas: list[Delta]) -> None:
         """Tell a stream from a body by its first bytes; padding before them is no token."""
-        text = bytes(self._body).removeprefix(BOM).lstrip()
+        text = bytes(self._body).lstrip(PADDING)
         if text.startswith(EVENT_STARTS):
             self._decoder = SSEDecoder()
             self._take_events(self._decoder, text, deltas)
@@ -238,15 +259,7 @@ class Exchange:
             self._finish()
 
     def _take_chunk(self, payload: str, deltas: list[Delta], *, at_end: bool) -> None:
-        try:
-            event = json.loads(payload, parse_constant=_no_constant)
-        except (ValueError, RecursionError):
-            if at_end:
-                raise Broken(Fault(Kind.TRUNCATED, "the stream ends within an event")) from None
-            raise Broken(Fault(Kind.UNREADABLE, "an event is not JSON")) from None
-        if not isinstance(event, dict):
-            raise Broken(Fault(Kind.UNREADABLE, "an event is not an object"))
-        for chunk in self._reader.chunks(event):
+        for chunk in self._reader.chunks(parse_event(payload, at_end=at_end)):
             self._add(chunk, deltas)
 
     def _add(self, chunk: dict[str, Any], deltas: list[Delta]) -> None:
@@ -266,18 +279,13 @@ class Exchange:
 
     def _take_body(self, deltas: list[Delta]) -> None:
         """A body that has come to its end."""
-        text = bytes(self._body).removeprefix(BOM).strip()
+        text = bytes(self._body).lstrip(PADDING).rstrip()
         if not text:
             raise Broken(Fault(Kind.EMPTY, "the body is empty"))
-        try:
-            body = json.loads(text.decode(), parse_constant=_no_constant)
-        except UnicodeDecodeError:
-            raise Broken(Fault(Kind.UNREADABLE, "the body is not UTF-8")) from None
-        except (ValueError, RecursionError):
-            raise Broken(self._not_json(text)) from None
-        if not isinstance(body, dict):
-            raise Broken(Fault(Kind.UNREADABLE, "the body is not an object"))
-        body = self._whole = self._reader.whole(body)
+        if text[:1] == b"<":
+            page = self._classified(200, text[:4096].decode(errors="replace"))
+            raise Broken(self._fault(Kind.UNREADABLE, page.message))
+        body = self._whole = self._reader.whole(parse_body(text))
         if body.get("error"):
             raise Broken(self._classified(200, body))
         self.done = True
@@ -285,14 +293,6 @@ class Exchange:
         message = body["choices"][0]["message"]
         text_part = message.get("content")
         deltas.append(Delta(text_part if isinstance(text_part, str) else "", message, body))
-
-    def _not_json(self, text: bytes) -> Fault:
-        if text[:1] == b"<":
-            page = self._classified(200, text[:4096].decode(errors="replace"))
-            return Fault(Kind.UNREADABLE, page.message, request_id=page.request_id)
-        if text[:1] in (b"{", b"[") and text[-1:] not in (b"}", b"]"):
-            return Fault(Kind.TRUNCATED, "the body ends within its JSON")
-        return Fault(Kind.UNREADABLE, "the body is not JSON")
 
     def _finish(self) -> None:
         """The stream has come to its end, by `[DONE]` or by its last byte."""
@@ -323,17 +323,18 @@ class Exchange:
     def _refused(self) -> Fault:
         """Read what an error says, as far as it comes in time, and name it."""
         body = bytearray()
+        until = min(self._limit, self._clock.now() + ERROR_BODY_S)
         try:
             while len(body) < MAX_ERROR_BYTES:
-                data = self._reply.read(self._limit)
+                data = self._reply.read(until)
                 if not data:
                     break
                 body += data
-                if self._clock.now() >= self._limit:
+                if self._clock.now() >= until:
                     break
         except Broken:
             pass  # the status alone names the fault well enough
-        return self._classified(self._reply.status, _parsed(bytes(body)))
+        return self._classified(self._reply.status, parse_error(bytes(body)))
 
     def _classified(self, status: int, body: object) -> Fault:
         return classify_reply(status, body, self._reply.headers, wall_now=self._clock.wall())
@@ -358,15 +359,6 @@ def _too_big() -> Fault:
     return Fault(Kind.TOO_BIG, f"more than {MAX_REPLY_BYTES // 2**20} MB")
 
 
-def _parsed(body: bytes) -> object:
-    """An error body as JSON, or as text."""
-    text = body.removeprefix(BOM).decode(errors="replace").strip()
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-
-
 def _finish_reason(body: dict[str, Any] | None) -> str | None:
     choices = body.get("choices") if body else None
     first = choices[0] if isinstance(choices, list) and choices else None
@@ -379,8 +371,5 @@ def _cost(usage: dict[str, Any] | None) -> float | None:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    """A name or an id; what is longer than any is none, and would fill the records."""
+    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_NAME else None

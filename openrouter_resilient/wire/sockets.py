@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from http.client import HTTPResponse, parse_headers
 from typing import Any
 
 from cachetools import TTLCache
@@ -24,6 +25,7 @@ from openrouter_resilient.wire.clock import monotonic
 
 Address = tuple[Any, ...]
 KNOWN_FOR_S = 60.0  # how long a resolved name is used before it is looked up again
+STALE_AFTER_S = 0.5  # what an old address is worth waiting for a new one
 
 
 class Limit(threading.local):
@@ -108,13 +110,14 @@ class Resolver:
     def renew(self) -> None:
         """In a forked child, whose parent's questions nobody will answer."""
         self._asking = {}
+        self._fresh = TTLCache(256, KNOWN_FOR_S, monotonic)  # it may have been half-way changed
         self._lock = threading.Lock()
 
     def addresses(self, host: str, port: int, until: float) -> list[Address]:
         """The addresses of a host, as `getaddrinfo` gives them.
 
         Raises:
-            OSError: it did not resolve; TimeoutError if that was not known by `until`.
+            socket.gaierror: it did not resolve, or that was not known by `until`.
         """
         key = (host, port)
         with self._lock:
@@ -127,13 +130,14 @@ class Resolver:
                 threading.Thread(
                     target=self._ask, args=(key, question), name="openrouter-resolver", daemon=True
                 ).start()
-        in_time = question.answered.wait(max(0.0, until - monotonic()))
+        stale = self._last.get(key)
+        patience = max(0.0, until - monotonic())
+        question.answered.wait(min(patience / 2, STALE_AFTER_S) if stale else patience)
         if question.addresses:
             return question.addresses
-        stale = self._last.get(key)
         if stale:
             return stale
-        raise question.error if in_time and question.error else TimeoutError("name resolution")
+        raise question.error or socket.gaierror(socket.EAI_AGAIN, "no answer in time")
 
     def _ask(self, key: tuple[str, int], question: _Question) -> None:
         host, port = key
@@ -164,7 +168,7 @@ def connect(host: str, port: int, options: Any, until: float) -> TimedSocket:
     """A connected socket, each address given its share of the time.
 
     Raises:
-        OSError: none of the addresses could be reached; TimeoutError if time ran out.
+        OSError: the name or none of its addresses was any good; TimeoutError if time ran out.
     """
     addresses = RESOLVER.addresses(host, port, until)
     failure: OSError = OSError("the name has no addresses")
@@ -190,14 +194,45 @@ def connect(host: str, port: int, options: Any, until: float) -> TimedSocket:
     raise failure
 
 
+class FinalResponse(HTTPResponse):
+    """The final response; interim ones are skipped.
+
+    RFC 9110, 15.2: a client must be able to read any number of 1xx before it. http.client skips 100
+    only. 101 ends the talk of HTTP, and is no interim response.
+    """
+
+    def _read_status(self: Any) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # not in typeshed
+            if not 101 < status < 200:
+                return version, status, reason
+            parse_headers(self.fp)
+
+
 class _Timed:
     """What the plain and the TLS connection have in common: connecting in time, counting uses."""
 
     uses = 0
+    response_class: Any = FinalResponse
+
+    def connect(self: Any) -> None:
+        """Resolve, connect, ask the proxy and shake hands, all in the time for a connection.
+
+        Raises:
+            ConnectTimeoutError: one of them took too long.
+        """
+        until = LIMIT.until
+        LIMIT.until = min(until, monotonic() + LIMIT.connect_s)
+        try:
+            super().connect()  # type: ignore[misc]  # of the connection it is mixed into
+        except TimeoutError as error:  # of the handshake, or of the proxy's answer
+            raise ConnectTimeoutError(self, "no connection in time") from error
+        finally:
+            LIMIT.until = until
 
     def _new_conn(self: Any) -> socket.socket:
-        until = min(monotonic() + LIMIT.connect_s, LIMIT.until)
-        self.uses = 0
+        until = LIMIT.until
+        self.uses, LIMIT.reused = 0, False
         try:
             return connect(self._dns_host, self.port, self.socket_options, until)
         except socket.gaierror as error:
@@ -208,9 +243,9 @@ class _Timed:
             raise NewConnectionError(self, "no connection") from error
 
     def request(self: Any, *args: Any, **kwargs: Any) -> None:
-        LIMIT.reused = self.uses > 0
-        self.uses += 1
+        LIMIT.reused = self.uses > 0  # until `_new_conn` says otherwise: this may connect first
         super().request(*args, **kwargs)  # type: ignore[misc]  # of the connection it is mixed into
+        self.uses += 1
 
 
 class TimedConnection(_Timed, HTTPConnection):

@@ -7,9 +7,11 @@ that carry it along, no cookies, and the environment's proxies and CA bundle are
 from __future__ import annotations
 
 import os
+import queue
 import ssl
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -27,6 +29,7 @@ from openrouter_resilient.routing.faults import Broken, Fault, Kind
 from openrouter_resilient.routing.recognition import classify_exception
 from openrouter_resilient.wire.clock import monotonic
 from openrouter_resilient.wire.exchange import Reply
+from openrouter_resilient.wire.inflate import ENCODINGS, Inflater
 from openrouter_resilient.wire.sockets import LIMIT, POOLS, TimedTLSSocket
 
 READ_BYTES = 64 * 1024
@@ -84,16 +87,17 @@ class RequestsTransport:
             return channel.ask(method, headers, body)
         except WIRE_FAILURES as error:
             fault = classify_exception(error)
-            if fault.kind is Kind.RESET and LIMIT.reused:
-                channel.forget_connections()  # the idle ones beside it are as old
-                fault = Fault(Kind.STALE_CONNECTION, fault.message)
-            raise Broken(fault) from None  # the library's text may hold the URL's host and port
         finally:
             LIMIT.until = float("inf")
+        if fault.kind is Kind.RESET and LIMIT.reused:
+            channel.forget_connections()  # the idle ones beside it are as old
+            fault = Fault(Kind.STALE_CONNECTION, fault.message)
+        raise Broken(fault)  # apart from its cause, which holds the socket and names the host
 
     def renew(self) -> None:
         """Begin with connections of its own: one shared with the parent mixes up the answers."""
-        self._channels = {}
+        for channel in self._channels.values():
+            channel.renew()
 
     def close(self) -> None:
         """Close every connection; those in use close when their call ends."""
@@ -143,16 +147,29 @@ class _Channel(HTTPAdapter):
         request.headers = CaseInsensitiveDict(headers)
         if body:
             request.headers["Content-Length"] = str(len(body))
-        raw = self.send(request, stream=True)
-        try:
-            return _Reply(raw)
-        except Broken:
-            raw.close()
-            raise
+        return _Reply(self.send(request, stream=True))
 
     def forget_connections(self) -> None:
-        self.close()
-        self._pool = self._new_pool()
+        """Close those that are idle; the pool stays, since other calls may be about to use it."""
+        with suppress(queue.Empty, AttributeError):  # its queue is gone where it was just closed
+            while True:
+                connection = self._pool.pool.get(block=False)
+                if connection is not None:
+                    connection.close()
+
+    def renew(self) -> None:
+        """Begin anew in a forked child, where a thread that is not there may hold the queue's lock.
+
+        In place: urllib3 empties this very queue when the pool goes, at the latest at exit.
+        """
+        waiting = self._pool.pool
+        if waiting is not None:
+            waiting.__init__(waiting.maxsize)
+
+    def close(self) -> None:
+        """Close at once, not when the last reference goes; those in use close after their call."""
+        self._pool.close()
+        super().close()
 
     def _new_pool(self) -> Any:
         if self._proxy is None:
@@ -168,17 +185,16 @@ class _Reply:
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
-        self._inflate = _inflater(raw.headers.get("content-encoding", ""))
+        self._open = True
+        self._encoding = raw.headers.get("content-encoding", "").strip().lower()
+        self._inflater = Inflater() if self._encoding in ENCODINGS else None
         self.status: int = raw.status
         self.headers: Mapping[str, str] = raw.headers
 
     def read(self, until: float) -> bytes:
-        if self._inflate is not None and self._inflate.unconsumed_tail:
-            return self._inflated(b"")
         LIMIT.until = until
         try:
-            data: bytes = self._raw.read1(READ_BYTES)
-            return data if self._inflate is None else self._inflated(data)
+            return self._plain() if self._inflater is None else self._unpacked(self._inflater)
         except (*WIRE_FAILURES, zlib.error) as error:
             raise Broken(classify_exception(error)) from None
         finally:
@@ -186,6 +202,9 @@ class _Reply:
 
     def close(self, *, keep: bool) -> None:
         """Read a chunked body's end, which comes with its last chunk, to keep the connection."""
+        if not self._open:  # by now the connection may serve another call
+            return
+        self._open = False
         LIMIT.until = monotonic() + END_OF_BODY_S
         try:
             if not keep or self._raw.read1(READ_BYTES):
@@ -196,30 +215,22 @@ class _Reply:
             LIMIT.until = float("inf")
             self._raw.release_conn()
 
-    def _inflated(self, data: bytes) -> bytes:
-        """At most so much at a time, so that a small reply cannot become a huge one at once."""
-        assert self._inflate is not None  # noqa: S101  the caller looked
-        inflate = self._inflate
-        whole: bytes = inflate.decompress(inflate.unconsumed_tail + data, READ_BYTES)
-        while not whole and data:  # a gzip header alone gives nothing yet; b"" would mean the end
+    def _plain(self) -> bytes:
+        if self._encoding not in ("", "identity"):
+            raise Broken(Fault(Kind.UNREADABLE, "an encoding that was not asked for"))
+        data: bytes = self._raw.read1(READ_BYTES)
+        return data
+
+    def _unpacked(self, inflater: Inflater) -> bytes:
+        """The next bytes; packed ones may bring none yet, and b"" would mean the end."""
+        while not (unpacked := inflater.take(READ_BYTES)):
             data = self._raw.read1(READ_BYTES)
-            whole = inflate.decompress(inflate.unconsumed_tail + data, READ_BYTES)
-        if not data and not whole and not inflate.eof:
+            inflater.put(data)
+            if not data:
+                break
+        if not unpacked and not inflater.whole:
             raise zlib.error("the compressed body ends too early")
-        return whole
-
-
-def _inflater(encoding: str) -> Any:
-    """What undoes a Content-Encoding that was not asked for; None where there is none.
-
-    Raises:
-        Broken: an encoding this client does not read.
-    """
-    if encoding.strip().lower() in ("", "identity"):
-        return None
-    if encoding.strip().lower() in ("gzip", "x-gzip", "deflate"):
-        return zlib.decompressobj(zlib.MAX_WBITS | 32)
-    raise Broken(Fault(Kind.UNREADABLE, "an encoding that was not asked for"))
+        return unpacked
 
 
 def _tls_context() -> ssl.SSLContext:

@@ -110,7 +110,7 @@ ROWS = (
     row("free_per_minute",        "rate_limited", "limits: 20 requests a minute for :free",            own_limit(FREE_MINUTE, MINUTE, "openrouter_free_tier_minute", "rate_limited")),
     row("free_shared_capacity",   "rate_limited", "limit_source openrouter_shared_capacity",           own_limit(SHARED, MINUTE, "openrouter_shared_capacity", "rate_limited")),
     row("free_daily_quota",       "quota",        "Avarok/atlas #543, 2026-08-16; reset in ms",        own_limit(FREE_DAILY, DAY, "openrouter_free_tier_daily", "quota")),
-    row("insufficient_quota",     "quota",        "OpenAI: money, not rate; retrying does not help",   refuse(NO_QUOTA, "quota")),
+    row("insufficient_quota",     "no_credit",    "OpenAI: money, not rate; retrying does not help",   refuse(NO_QUOTA, "no_credit")),
     row("spend_limit",            "quota",        "OpenAI organization_spend_limit_exceeded",          refuse(SPEND, "quota")),
     Row("daily_quota_under_200", "limits", "quota",       "the 429 may arrive inside a 200",            limit_under_200),
     Row("retry_after_503",       "limits", "unavailable", "Retry-After on a 503",                       retry_after("{seconds}", base=BUSY_503), {"seconds": 30.0}, status=503),

@@ -213,6 +213,6 @@ ROWS = (
     Row("status_204",          "status", "unexpected_status", "RFC 9110, 15.3.5: no content, where some was due", no_content),
     Row("early_hints",         "status", "",                  "RFC 9110, 15.2: any number of 1xx before a reply; RFC 8297", early_hints),
     Row("continue_noise",      "status", "",                  "RFC 9110, 15.2.1: 100 that nobody asked for", continues),
-    Row("only_early_hints",    "status", "unexpected_status", "RFC 9110, 15.2: a 1xx is not the reply", only_interim),
+    Row("only_early_hints",    "status", "reset",             "RFC 9110, 15.2: a 1xx is not the reply, and then none came", only_interim),
 )
 # fmt: on

@@ -1,0 +1,52 @@
+"""What every command says on stderr, and colour where colour is wanted. Never a key."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+GREEN, RED = "32", "31"
+
+
+def complain(message: object) -> None:
+    """Say what went wrong, in one line."""
+    say(f"error: {message}")
+
+
+def say(message: object) -> None:
+    """Say something in one line beside the output.
+
+    A server's words may stand in it: no line break and no control character of theirs gets through.
+    """
+    harmless = "".join(char if char.isprintable() else " " for char in str(message))
+    print(" ".join(harmless.split()), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def warnings_shown(*, quiet: bool) -> Iterator[None]:
+    """Show the package's warnings (failover, a key that is not accepted) as lines on stderr."""
+    import logging  # noqa: PLC0415  not needed for `--help`
+
+    logger = logging.getLogger("openrouter_resilient")
+    handler = logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    handler.setLevel(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def colourful(stream: TextIO) -> bool:
+    """Whether colour may go there (https://no-color.org)."""
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return wanted and stream.isatty()
+
+
+def painted(text: str, colour: str) -> str:
+    """The text in a colour."""
+    return f"\x1b[{colour}m{text}\x1b[0m"
