@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 from typing_extensions import NotRequired, TypedDict
 
@@ -157,7 +157,8 @@ class _Tool:
             optional = parameter.default is not inspect.Parameter.empty
             fields[name] = NotRequired[kind] if optional else kind
         made = TypedDict(self.name, fields)  # type: ignore[misc]  # made at run time
-        return with_config(ConfigDict(extra="forbid", arbitrary_types_allowed=False))(made)
+        made.__pydantic_config__ = ConfigDict(extra="forbid")
+        return made
 
 
 def definitions(tools: Any) -> Any:

@@ -11,6 +11,7 @@ from openrouter_resilient import (
     ConfigurationError,
     Endpoint,
     InvalidRequest,
+    ResilientError,
     RoutesExhausted,
     StreamInterrupted,
 )
@@ -164,20 +165,21 @@ def test_an_invalid_request_is_raised_in_its_own_words(simulator, claude):
         claude().complete("hi", tools=[{**TOOL, "function": {"name": "no spaces please"}}])
 
 
-STREAM_FAULTS = sorted(
+HUGE = {"big_line", "huge_body", "gzip_bomb"}
+FAULTS = sorted(
     name
     for name, row in CATALOGUE.items()
-    if row.family == "stream" and name != "finish_then_silence"
+    if row.family in ("stream", "status", "body", "limits") and name != "finish_then_silence"
 )
 
 
-@pytest.mark.parametrize("name", STREAM_FAULTS)
-def test_a_fault_of_its_stream_is_never_an_answer_and_an_oddity_always(simulator, claude, name):
-    simulator.play("anthropic", name, **({"megabytes": 9} if name == "big_line" else {}))
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_its_is_never_an_answer_and_an_oddity_always_one(simulator, claude, name):
+    simulator.play("anthropic", name, **({"megabytes": 40} if name in HUGE else {}))
     client = claude(rounds=1)
 
     if CATALOGUE[name].kind:
-        with pytest.raises(RoutesExhausted):
+        with pytest.raises(ResilientError):
             client.complete("hello there")
     else:
         assert ANSWER == client.complete("hello there").text

@@ -117,8 +117,8 @@ class Anthropic(Face):
     def error(self, refusal: Refusal, question: Question) -> Json:
         """Write an error in the form of the API that was asked."""
         if isinstance(question, NativeQuestion):
-            kind = self.types.get(refusal.status, "api_error")
-            said = {"type": kind, "message": refusal.message}
+            named = messages.CODES.get(str(refusal.code)) or messages.kind_of(refusal.status)
+            said = {"type": named, "message": refusal.message}
             return messages.error(said, question.request_id)
         return super().error(refusal, question)
 

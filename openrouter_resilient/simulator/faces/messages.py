@@ -143,7 +143,7 @@ def usage(said: Json) -> Json:
 def error(said: Json, request_id: str) -> Json:
     """Write the envelope of an error, whatever form it came in."""
     status = said.get("code") if isinstance(said.get("code"), int) else None
-    kind = said.get("type") or TYPES.get(status or 500, "api_error")
+    kind = said.get("type") or kind_of(status or 500)
     inner = {"type": kind, "message": said.get("message", "")}
     return {"type": "error", "error": inner, "request_id": request_id or None}
 
@@ -154,6 +154,18 @@ TYPES = {
     422: "invalid_request_error", 429: "rate_limit_error", 500: "api_error",
     504: "timeout_error", 529: "overloaded_error",
 }  # fmt: skip
+
+
+# What has a name of its own there, by OpenAI's code for it.
+CODES = {
+    "organization_spend_limit_exceeded": "enforced_spend_limit_reached",
+    "insufficient_quota": "billing_error",
+}
+
+
+def kind_of(status: int) -> str:
+    """Name the error of a status."""
+    return TYPES.get(status) or ("api_error" if status >= 500 else "invalid_request_error")
 
 
 class EventWriter:
