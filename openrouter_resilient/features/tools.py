@@ -157,7 +157,7 @@ class _Tool:
             optional = parameter.default is not inspect.Parameter.empty
             fields[name] = NotRequired[kind] if optional else kind
         made = TypedDict(self.name, fields)  # type: ignore[misc]  # made at run time
-        made.__pydantic_config__ = ConfigDict(extra="forbid")
+        made.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]  # pydantic reads it
         return made
 
 

@@ -18,7 +18,7 @@ FAULTS = (
     "cut_mid_stream", "error_mid_stream", "html_200", "half_json", "status_404_no_endpoints",
 )  # fmt: skip
 SAYINGS = (
-    '{"name": "Danube"}', '```json\n{"name": "Rhine"}\n```', "It is {\"name\": \"Elbe\"}.",
+    '{"name": "Danube"}', '```json\n{"name": "Rhine"}\n```', 'It is {"name": "Elbe"}.',
     "no idea", '{"name": 7}', "[]", "{",
 )  # fmt: skip
 FACES = ("openrouter", "openai", "anthropic")
