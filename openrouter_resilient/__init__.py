@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ContextTooLong,
         DeadlineExceeded,
         InvalidRequest,
+        InvalidStructuredOutput,
         NotRecorded,
         RequestRefused,
         ResilientError,
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
         StreamInterrupted,
     )
     from openrouter_resilient.features.batch import BatchInterrupted
+    from openrouter_resilient.features.embed import Embeddings
+    from openrouter_resilient.features.media import file, image
+    from openrouter_resilient.features.models import Model, Models
+    from openrouter_resilient.features.parse import Parsed
+    from openrouter_resilient.features.tools import ToolRun
     from openrouter_resilient.ledger.ledger import Ledger
     from openrouter_resilient.litellm import completion
     from openrouter_resilient.record import CallRecord
@@ -56,6 +62,7 @@ _HOMES = {
         "DeadlineExceeded",
         "InvalidRequest",
         "NotRecorded",
+        "InvalidStructuredOutput",
         "RequestRefused",
         "ResilientError",
         "RoutesExhausted",
@@ -64,6 +71,11 @@ _HOMES = {
     ),
     "features.batch": ("BatchInterrupted",),
     "ledger.ledger": ("Ledger",),
+    "features.embed": ("Embeddings",),
+    "features.media": ("file", "image"),
+    "features.models": ("Model", "Models"),
+    "features.parse": ("Parsed",),
+    "features.tools": ("ToolRun",),
     "litellm": ("completion",),
     "record": ("CallRecord",),
     "served": ("AttemptRecord", "Served", "UpstreamAttempt"),
@@ -89,10 +101,15 @@ __all__ = [
     "ContextTooLong",
     "DeadlineExceeded",
     "Delta",
+    "Embeddings",
     "Endpoint",
     "InvalidRequest",
+    "InvalidStructuredOutput",
     "Ledger",
+    "Model",
+    "Models",
     "NotRecorded",
+    "Parsed",
     "Replay",
     "RequestRefused",
     "ResilientError",
@@ -102,9 +119,12 @@ __all__ = [
     "SpendingCapReached",
     "Stream",
     "StreamInterrupted",
+    "ToolRun",
     "UpstreamAttempt",
     "__version__",
     "completion",
+    "file",
+    "image",
     "llm_complete",
 ]
 

@@ -12,7 +12,7 @@ from weakref import WeakSet
 from pydantic import SecretStr
 
 from openrouter_resilient._version import __version__
-from openrouter_resilient.endpoints.dialects import to_wire
+from openrouter_resilient.endpoints.forms import dialect_of, form_of, to_wire
 from openrouter_resilient.endpoints.table import Endpoint
 from openrouter_resilient.observers import Observers, tell_what_waits
 from openrouter_resilient.routing.breaker import BreakerBoard, RetryBudget
@@ -32,7 +32,7 @@ from openrouter_resilient.served import Begun, Served, make_served
 from openrouter_resilient.shapes import Completion, Delta, Request
 from openrouter_resilient.telling import error_for, log_fault, log_served
 from openrouter_resilient.wire.clock import Clock
-from openrouter_resilient.wire.exchange import Exchange
+from openrouter_resilient.wire.exchange import Exchange, Reply
 from openrouter_resilient.wire.masking import masked
 from openrouter_resilient.wire.transport import Transport
 
@@ -211,14 +211,16 @@ class Carrier:
     def _open(self, call: Call, attempt: Attempt) -> Exchange:
         """Send the request, in its endpoint's dialect."""
         endpoint = self._endpoints[attempt.route.endpoint]
+        form = form_of(call.request, endpoint)
         body, call.warnings = to_wire(call.request, endpoint, attempt.route, stream=call.stream)
         reply = self._transport.post(
-            f"{endpoint.base_url}/chat/completions",
+            f"{endpoint.base_url}{form.path}",
             self._headers[endpoint.name],
             json.dumps(body, allow_nan=False).encode(),
             until=min(attempt.first_token_by, call.plan.deadline.at),
         )
-        return Exchange(reply, attempt, call.plan.deadline, self.clock)
+        reader = form.read(attempt.route)
+        return Exchange(reply, attempt, call.plan.deadline, self.clock, reader)
 
     def _receive(self, exchange: Exchange, ready: list[Delta], *, drain: bool) -> list[Delta]:
         """Read on, until as much is there as must be good before the attempt counts."""
@@ -276,6 +278,10 @@ class Carrier:
         if self.shared and (turn or attempt.trial):
             self.shared.tell(attempt.route.endpoint, turn)
 
+    def get(self, url: str, headers: Mapping[str, str], *, until: float) -> Reply:
+        """Ask for a page beside the calls."""
+        return self._transport.get(url, headers, until=until)
+
     def _served(self, call: Call) -> Served:
         return make_served(
             call.plan,
@@ -329,15 +335,17 @@ class Carrier:
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:
     """What goes with every request; the key goes to this endpoint's URL and nowhere else."""
+    dialect = dialect_of(endpoint)
     headers = {
         "Content-Type": "application/json",
         "Accept": "text/event-stream, application/json",
         "Accept-Encoding": "identity",  # compressing a stream only holds its tokens back
         "User-Agent": f"openrouter_resilient/{__version__}",
+        **dialect.headers,
         **endpoint.headers,
     }
     key = _bare_key(endpoint)
-    return {**headers, "Authorization": f"Bearer {key}"} if key else headers
+    return {**headers, **dialect.sign(key)} if key else headers
 
 
 def _bare_key(endpoint: Endpoint) -> str | None:

@@ -8,17 +8,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from openrouter_resilient.abilities import Abilities
 from openrouter_resilient.call import Call, Carrier
-from openrouter_resilient.endpoints.dialects import objection
 from openrouter_resilient.endpoints.table import DEFAULT_MODELS, Endpoint, make_routes, resolve
 from openrouter_resilient.errors import ConfigurationError
 from openrouter_resilient.given import by_variable, check_seconds, listed
 from openrouter_resilient.ledger.ledger import Ledger
 from openrouter_resilient.observers import Observer, Observers, tell_what_waits
-from openrouter_resilient.routing.deadline import Deadline
-from openrouter_resilient.routing.plan import Limits, Route, make_plan
+from openrouter_resilient.planning import Planner, Wire
+from openrouter_resilient.routing.plan import Limits, Route
 from openrouter_resilient.settings import (
     DEADLINE_VARIABLE,
     FALLBACKS_VARIABLE,
@@ -26,28 +26,26 @@ from openrouter_resilient.settings import (
     MODELS_VARIABLE,
     Settings,
 )
-from openrouter_resilient.shapes import Completion, Request, make_request
+from openrouter_resilient.shapes import Completion
 from openrouter_resilient.stream import Stream
-from openrouter_resilient.surface import Surface, shared_through
+from openrouter_resilient.surface import shared_through
 from openrouter_resilient.telling import log_served
 from openrouter_resilient.wire.clock import Clock, SystemClock
 from openrouter_resilient.wire.transport import RequestsTransport, Transport
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
+    from openrouter_resilient.features.models import Models
     from openrouter_resilient.health.report import HealthReport
+    from openrouter_resilient.parameters import Parameters
     from openrouter_resilient.transports.chaos import Chaos
     from openrouter_resilient.transports.replay import Replay
 
 DEADLINE_S = 120.0
-FIRST_TOKEN_S = 10.0  # three times what a busy model takes at its 99th percentile
-CHARACTERS_A_SECOND = 40_000  # what reading a long prompt adds to it
-Wire = Literal["stream", "whole"]
 
 
-class Client(Surface):
+class Client(Abilities, Planner):
     """Asks for completions, and gets them whatever happens to a provider.
 
     Thread-safe; make one and share it. Usable as a context manager.
@@ -184,11 +182,12 @@ class Client(Surface):
             observers=Observers((self._ledger.add, *told), keep_text=keep_text),
             shared=shared_through(redis_url, settings, self._endpoints),
         )
+        self._catalogue: Models | None = None
         self._prepare(max_cost, cache_seconds, stale_if_error, (cache_entries, cache_bytes))
 
     def complete(  # noqa: PLR0913  what one call may set, all by name
         self,
-        prompt: str | Sequence[Mapping[str, Any] | BaseModel],
+        prompt: str | Sequence[object],
         *,
         system: str | None = None,
         model: str | None = None,
@@ -201,12 +200,13 @@ class Client(Surface):
         max_cost: float | None = None,
         cache_seconds: float | None = None,
         stale_if_error: float | None = None,
-        **params: Any,
+        **params: Unpack[Parameters],
     ) -> Completion:
         """Ask once, and answer whatever happens to the provider.
 
         Args:
-            prompt: a text, or messages in chat-completions form (role, content), oldest first.
+            prompt: a text, or messages in chat-completions form (role, content), oldest first; a
+                list of texts, `image(…)` and `file(…)` is one message.
             system: a system text, put before them.
             model, models: OpenRouter ids for this call, most preferred first; None: the client's.
             fallbacks: routes for this call; None: the client's.
@@ -216,8 +216,8 @@ class Client(Surface):
             hedge_after: seconds until the next route is asked, too; None: the client's.
             max_cost: USD, as reported, after which this call sends nothing more.
             cache_seconds, stale_if_error: 0 for neither; None: the client's.
-            **params: everything else of the chat-completions body (temperature, max_tokens, tools,
-                provider, …), as OpenRouter spells it.
+            **params: everything else of the chat-completions body (temperature, max_tokens,
+                provider, …), as OpenRouter spells it; `tools` may hold Python functions.
 
         Returns:
             The completion; `.served` says who gave it. `.text` is empty if only tools are called.
@@ -238,17 +238,9 @@ class Client(Surface):
         )  # fmt: skip
         return self._through_cache(call, self._answer, cache_seconds, stale_if_error)
 
-    def _answer(self, call: Call) -> Completion:
-        exchange, _ = self._carrier.run(call, drain=True)
-        completion = exchange.completion()
-        served = self._carrier.answered(call, completion)
-        completion._served = served  # noqa: SLF001  one package; users may only read it
-        log_served(served)
-        return completion
-
     def stream(  # noqa: PLR0913  what one call may set, all by name
         self,
-        prompt: str | Sequence[Mapping[str, Any] | BaseModel],
+        prompt: str | Sequence[object],
         *,
         system: str | None = None,
         model: str | None = None,
@@ -258,7 +250,7 @@ class Client(Surface):
         first_token_timeout: float | None = None,
         hedge_after: float | None = None,
         max_cost: float | None = None,
-        **params: Any,
+        **params: Unpack[Parameters],
     ) -> Stream:
         """Ask once, and hand the answer over as it comes.
 
@@ -333,58 +325,11 @@ class Client(Surface):
         """Name the routes."""
         return f"<Client {' → '.join(map(str, self._routes))}>"
 
-    def _call(  # noqa: PLR0913, PLR0917  the arguments of a call, in the order of its signature
-        self,
-        prompt: Any,
-        system: str | None,
-        params: Mapping[str, Any],
-        models: list[str] | None,
-        fallbacks: Sequence[str] | None,
-        deadline: float | None,
-        first_token: float | None,
-        wire: Wire,
-        hedge_after: float | None,
-        max_cost: float | None,
-    ) -> Call:
-        """Check a call and plan it."""
-        for name in ("stream", "messages"):
-            if name in params:
-                raise TypeError(f"{name} is no parameter here; {_INSTEAD[name]}")
-        check_seconds(deadline=deadline, first_token_timeout=first_token, hedge_after=hedge_after)
-        request = make_request(prompt, system, self._priced(params, self._max_price))
-        routes = self._routes
-        if models or fallbacks is not None:
-            chosen = self._fallbacks if fallbacks is None else fallbacks
-            routes = make_routes(models or self._models, chosen, self._endpoints)
-        now = self._carrier.clock.now()
-        plan = make_plan(
-            routes,
-            deadline=Deadline.after(deadline or self._deadline, now),
-            limits=replace(
-                self._limits,
-                first_token=self._patience(request, first_token, wire),
-                hedge_after=hedge_after or self._limits.hedge_after,
-            ),
-            objection=lambda route: objection(request, self._endpoints[route.endpoint], route),
-        )
-        if not plan.routes:
-            raise ConfigurationError(
-                f"no route can carry this request. {'; '.join(map(str, plan.skipped))}"
-            )
-        call = Call(request, plan, wire == "stream", now)
-        return self._furnished(call, max_cost)
-
-    def _patience(self, request: Request, given: float | None, wire: Wire) -> float | None:
-        """Seconds until a first token; None where silence means nothing."""
-        given = given or self._limits.first_token
-        if given is not None:
-            return given
-        if wire == "whole" or request.reasons:
-            return None
-        return FIRST_TOKEN_S + request.characters / CHARACTERS_A_SECOND
-
-
-_INSTEAD = {
-    "stream": "call client.stream(…)",
-    "messages": "give them as the prompt",
-}
+    def _answer(self, call: Call) -> Completion:
+        """Carry a call out, and put its record beside the answer."""
+        exchange, _ = self._carrier.run(call, drain=True)
+        completion = exchange.completion()
+        served = self._carrier.answered(call, completion)
+        completion._served = served  # noqa: SLF001  one package; users may only read it
+        log_served(served)
+        return completion

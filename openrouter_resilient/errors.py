@@ -11,7 +11,8 @@
     │   └── RoutesExhausted
     ├── StreamInterrupted               after text was handed over; .partial has it
     ├── NotRecorded                     a replay has no answer to this request
-    └── SpendingCapReached              no request was sent any more: max_cost is spent
+    ├── SpendingCapReached              no request was sent any more: max_cost is spent
+    └── InvalidStructuredOutput         an answer came, and not in the form that was asked for
 
 A test holds this drawing against the classes. No message, repr or pickle of them holds a key,
 a prompt or an answer.
@@ -129,3 +130,20 @@ class SpendingCapReached(ResilientError):
 
     cap: float = 0.0
     spent: float = 0.0
+
+
+class InvalidStructuredOutput(ResilientError):
+    """The answer does not have the form that was asked for, and asking again did not mend it.
+
+    Attributes:
+        text: the last answer as it came; left behind by a pickle, as texts belong in no record.
+        error: why it was not accepted: pydantic's `ValidationError`, or a `ValueError`.
+    """
+
+    text: str = ""
+    error: ValueError | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel without the text, and without the error, which quotes it."""
+        kept = {k: v for k, v in self.__dict__.items() if k not in ("text", "error")}
+        return type(self), self.args, kept

@@ -6,6 +6,7 @@ notice (https://openrouter.ai/docs/api_reference/versioning). A repr never shows
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 if TYPE_CHECKING:
     from openrouter_resilient.served import Served
 
+CHAT, EMBEDDINGS = "chat completions", "embeddings"  # the kinds of request
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
@@ -55,6 +57,27 @@ class ToolCall(Shape):
     id: str | None = None
     type: str | None = "function"
     function: FunctionCall | None = None
+
+    @property
+    def name(self) -> str:
+        """The function that is called; empty where the model named none."""
+        return (self.function.name if self.function else None) or ""
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """Its arguments by name.
+
+        Raises:
+            ValueError: what the model wrote is no JSON object.
+        """
+        written = (self.function.arguments if self.function else None) or "{}"
+        try:
+            arguments = json.loads(written)
+        except RecursionError:
+            arguments = None
+        if not isinstance(arguments, dict):
+            raise ValueError(f"the arguments of {self.name} are no JSON object")  # noqa: TRY004  not of the caller's making
+        return arguments
 
 
 class Message(Shape):
@@ -169,6 +192,10 @@ class Delta:
         return f"<Delta of {len(self.text)} characters>"
 
 
+class CheckedFormat(dict[str, Any]):
+    """A `response_format` whose answer the caller checks."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What a caller asks for, checked once, before it is translated for an endpoint.
@@ -176,15 +203,22 @@ class Request:
     Attributes:
         messages: in chat-completions form, oldest first.
         parameters: everything else of the body, as OpenRouter spells it.
+        operation: CHAT or EMBEDDINGS.
     """
 
     messages: list[dict[str, Any]] = field(repr=False)
     parameters: dict[str, Any] = field(default_factory=dict, repr=False)
+    operation: str = CHAT
 
     @property
     def characters(self) -> int:
         """The length of all texts, to judge how long a first token may take."""
         return sum(map(_characters, (message.get("content") for message in self.messages)))
+
+    @property
+    def checked(self) -> bool:
+        """The caller checks the form of the answer: words may ask for it where no parameter can."""
+        return isinstance(self.parameters.get("response_format"), CheckedFormat)
 
     @property
     def reasons(self) -> bool:

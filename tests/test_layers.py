@@ -16,14 +16,20 @@ NAME = "openrouter_resilient"
 LAYERS = (
     ("__main__", "cli"),
     ("shortcuts", "litellm"),
-    ("client", "surface", "features"),  # what the client loads late stands beside it
+    (
+        "client",
+        "planning",
+        "surface",
+        "abilities",
+        "features",
+    ),  # what the client loads late stands beside it
     ("call", "stream"),
     ("transports",),
     ("telling", "observers"),
     ("health",),
     ("wire", "ledger"),
     ("endpoints",),
-    ("shapes", "served", "record", "cards", "settings"),
+    ("shapes", "served", "record", "cards", "settings", "parameters"),
     ("routing",),
     ("given",),
     ("errors", "sheet", "_version"),

@@ -15,7 +15,7 @@ from openrouter_resilient.cli.output import complain, say, warnings_shown
 from openrouter_resilient.errors import ConfigurationError, ResilientError
 
 if TYPE_CHECKING:
-    from openrouter_resilient.client import Wire
+    from openrouter_resilient.planning import Wire
     from openrouter_resilient.served import AttemptRecord, Served
     from openrouter_resilient.shapes import Completion
 

@@ -2,69 +2,38 @@
 
 Translates and never guesses: what an endpoint cannot express is dropped with a warning where that is
 harmless, and excludes the route where the answer would be wrong without it. OpenRouter itself takes
-everything. Sources: OpenAI's OpenAPI document; https://console.groq.com/docs/openai;
+everything. Where a request goes and how its reply is read stands in `forms.py`. Sources: OpenAI's
+OpenAPI document; https://console.groq.com/docs/openai;
 https://docs.anthropic.com/en/api/openai-sdk; https://openrouter.ai/docs/api_reference/parameters.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from openrouter_resilient.endpoints.table import Endpoint
+from openrouter_resilient.endpoints import anthropic as native
+from openrouter_resilient.endpoints.verdicts import (
+    Ask,
+    Drop,
+    Exclude,
+    Put,
+    Rule,
+    Verdict,
+    drop,
+    exclude,
+    in_words,
+    keep,
+    one,
+)
 from openrouter_resilient.routing.plan import Route
 from openrouter_resilient.shapes import Request
 
-
-@dataclass(frozen=True)
-class Put:
-    """Send it, under this name and with this value."""
-
-    name: str
-    value: Any
-
-
-@dataclass(frozen=True)
-class Drop:
-    """Leave it out; harmless, and said in the served record."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class Exclude:
-    """The answer would be wrong without it: this request does not go there."""
-
-    why: str
-
-
-Verdict = Put | Drop | Exclude
-Rule = Callable[[str, Any, str], Verdict]  # (parameter, value, model) → verdict
-
 REASONING_MODELS = re.compile(r"^(o\d|gpt-(5|6)(?!.*chat-latest))")
+SCHEMA_AT_GROQ = re.compile(r"openai/gpt-oss|meta-llama/llama-4|moonshotai/kimi-k2")
+SEES_AT_GROQ = re.compile(r"llama-4|-vl\b|vision")
 HARMLESS_PLUGINS = frozenset({"context-compression", "response-healing", "moderation"})
-
-
-def keep(name: str, value: Any, model: str) -> Verdict:
-    """Send it as it is."""
-    return Put(name, value)
-
-
-def drop(name: str, value: Any, model: str) -> Verdict:
-    """Leave it out."""
-    return Drop(f"{name} was dropped: this API has no such parameter")
-
-
-def exclude(name: str, value: Any, model: str) -> Verdict:
-    """Unless it is switched off, nothing else will do."""
-    return Exclude(f"it cannot do {name}") if value else Drop(f"{name} was dropped")
-
-
-def one(name: str, value: Any, model: str) -> Verdict:
-    """Only a single answer can be had there."""
-    return Put(name, 1) if value == 1 else Exclude(f"it gives one answer, not {name}={value}")
 
 
 def sampling(name: str, value: Any, model: str) -> Verdict:
@@ -114,13 +83,21 @@ def response_format(name: str, value: Any, model: str) -> Verdict:
     kind = value.get("type") if isinstance(value, dict) else None
     if kind in ("text", "json_object", "json_schema"):
         return Put(name, value)
-    return Exclude(f"it cannot do {name} {kind}")
+    return in_words(value)
+
+
+def groq_format(name: str, value: Any, model: str) -> Verdict:
+    """Groq holds an answer to a schema on the models its documentation lists, and answers 400 else."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    if kind == "json_schema" and not SCHEMA_AT_GROQ.match(model):
+        return in_words(value)
+    return response_format(name, value, model)
 
 
 def text_format(name: str, value: Any, model: str) -> Verdict:
     """Anthropic's compatible API ignores it: prose would come where JSON was asked."""
     kind = value.get("type") if isinstance(value, dict) else None
-    return Drop(f"{name} was dropped") if kind == "text" else Exclude(f"it ignores {name} {kind}")
+    return Drop(f"{name} was dropped") if kind == "text" else in_words(value)
 
 
 def functions(name: str, value: Any, model: str) -> Verdict:
@@ -161,128 +138,121 @@ def plugins(name: str, value: Any, model: str) -> Verdict:
     return Drop(f"{name} was dropped")
 
 
+def preferences(name: str, value: Any, model: str) -> Verdict:
+    """Whom OpenRouter may ask; that every parameter must be known is this table's own promise."""
+    own = isinstance(value, dict) and set(value) <= {"require_parameters"}
+    return Drop("") if own else drop(name, value, model)
+
+
+Fits = Callable[[Mapping[str, Any], str], bool]  # (part of a message, model) → whether it may go
+
+
+def takes(part: Mapping[str, Any], model: str) -> bool:
+    """It takes such parts."""
+    return True
+
+
+def no(part: Mapping[str, Any], model: str) -> bool:
+    """It takes none."""
+    return False
+
+
+def sees(part: Mapping[str, Any], model: str) -> bool:
+    """Groq's models read text, but for a few; it answers 400 for the others."""
+    return bool(SEES_AT_GROQ.search(model))
+
+
+def embedded(part: Mapping[str, Any], model: str) -> bool:
+    """OpenAI takes a file's bytes or its id there; only OpenRouter fetches one from a URL."""
+    file = part.get("file")
+    given = file if isinstance(file, Mapping) else {}
+    return bool(given.get("file_id")) or str(given.get("file_data", "")).startswith("data:")
+
+
+NOWHERE: tuple[Fits, ...] = (no,) * 5
+
 # fmt: off
-COLUMNS = ("openai", "groq", "anthropic", "generic")
-PARAMETERS: dict[str, tuple[Rule, Rule, Rule, Rule]] = {
-    # parameter              openai             groq             anthropic        generic
-    "temperature":           (sampling,         keep,            capped,          keep),
-    "top_p":                 (sampling,         keep,            keep,            keep),
-    "frequency_penalty":     (sampling,         drop,            drop,            keep),
-    "presence_penalty":      (sampling,         drop,            drop,            keep),
-    "logit_bias":            (sampling,         drop,            drop,            keep),
-    "logprobs":              (log_probabilities, exclude,        exclude,         keep),
-    "top_logprobs":          (log_probabilities, exclude,        exclude,         keep),
-    "seed":                  (keep,             keep,            drop,            keep),
-    "stop":                  (stop,             keep,            keep,            keep),
-    "n":                     (keep,             one,             one,             keep),
-    "max_tokens":            (completion_limit, completion_limit, keep,           keep),
-    "max_completion_tokens": (keep,             keep,            keep,            keep),
-    "tools":                 (functions,        functions,       functions,       functions),
-    "tool_choice":           (keep,             keep,            keep,            keep),
-    "parallel_tool_calls":   (keep,             keep,            keep,            keep),
-    "response_format":       (response_format,  response_format, text_format,     response_format),
-    "reasoning":             (reasoning,        reasoning,       drop,            reasoning),
-    "reasoning_effort":      (reasoning,        reasoning,       drop,            keep),
-    "include_reasoning":     (drop,             drop,            drop,            drop),
-    "verbosity":             (newer,            drop,            drop,            keep),
-    "modalities":            (sound,            modalities,      modalities,      modalities),
-    "audio":                 (keep,             exclude,         exclude,         keep),
-    "prediction":            (keep,             drop,            drop,            drop),
-    "service_tier":          (keep,             drop,            drop,            drop),
-    "user":                  (keep,             keep,            drop,            keep),
-    "store":                 (keep,             drop,            drop,            drop),
-    "metadata":              (drop,             drop,            drop,            drop),
-    "prompt_cache_key":      (keep,             drop,            drop,            drop),
-    "prompt_cache_options":  (drop,             drop,            drop,            drop),
-    "web_search_options":    (exclude,          exclude,         exclude,         exclude),
+COLUMNS = ("openai", "groq", "anthropic", "anthropic-openai", "generic")
+PARAMETERS: dict[str, tuple[Rule, Rule, Rule, Rule, Rule]] = {
+    # parameter              openai            groq              anthropic               -openai      generic
+    "temperature":           (sampling,         keep,             native.sampling,        capped,      keep),
+    "top_p":                 (sampling,         keep,             native.sampling,        keep,        keep),
+    "frequency_penalty":     (sampling,         drop,             drop,                   drop,        keep),
+    "presence_penalty":      (sampling,         drop,             drop,                   drop,        keep),
+    "logit_bias":            (sampling,         drop,             drop,                   drop,        keep),
+    "logprobs":              (log_probabilities,exclude,          exclude,                exclude,     keep),
+    "top_logprobs":          (log_probabilities,exclude,          exclude,                exclude,     keep),
+    "seed":                  (keep,             keep,             drop,                   drop,        keep),
+    "stop":                  (stop,             keep,             native.stop,            keep,        keep),
+    "n":                     (keep,             one,              native.one,             one,         keep),
+    "max_tokens":            (completion_limit, completion_limit, keep,                   keep,        keep),
+    "max_completion_tokens": (keep,             keep,             native.limit,           keep,        keep),
+    "tools":                 (functions,        functions,        native.tools,           functions,   functions),
+    "tool_choice":           (keep,             keep,             native.tool_choice,     keep,        keep),
+    "parallel_tool_calls":   (keep,             keep,             keep,                   keep,        keep),
+    "response_format":       (response_format,  groq_format,      native.response_format, text_format, response_format),
+    "reasoning":             (reasoning,        reasoning,        native.reasoning,       drop,        reasoning),
+    "reasoning_effort":      (reasoning,        reasoning,        native.reasoning,       drop,        keep),
+    "include_reasoning":     (drop,             drop,             drop,                   drop,        drop),
+    "verbosity":             (newer,            drop,             drop,                   drop,        keep),
+    "modalities":            (sound,            modalities,       modalities,             modalities,  modalities),
+    "audio":                 (keep,             exclude,          exclude,                exclude,     keep),
+    "prediction":            (keep,             drop,             drop,                   drop,        drop),
+    "service_tier":          (keep,             drop,             native.service_tier,    drop,        drop),
+    "user":                  (keep,             keep,             native.user,            drop,        keep),
+    "store":                 (keep,             drop,             drop,                   drop,        drop),
+    "metadata":              (drop,             drop,             drop,                   drop,        drop),
+    "prompt_cache_key":      (keep,             drop,             drop,                   drop,        drop),
+    "prompt_cache_options":  (drop,             drop,             drop,                   drop,        drop),
+    "web_search_options":    (exclude,          exclude,          exclude,                exclude,     exclude),
     # OpenRouter's own
-    "top_k":                 (drop,             drop,            drop,            keep),
-    "min_p":                 (drop,             drop,            drop,            keep),
-    "top_a":                 (drop,             drop,            drop,            drop),
-    "repetition_penalty":    (drop,             drop,            drop,            keep),
-    "provider":              (drop,             drop,            drop,            drop),
-    "plugins":               (plugins,          plugins,         plugins,         plugins),
-    "preset":                (exclude,          exclude,         exclude,         exclude),
-    "image_config":          (exclude,          exclude,         exclude,         exclude),
-    "stop_server_tools_when": (exclude,         exclude,         exclude,         exclude),
-    "deferred_tools":        (exclude,          exclude,         exclude,         exclude),
-    "route":                 (drop,             drop,            drop,            drop),
-    "transforms":            (drop,             drop,            drop,            drop),
-    "session_id":            (drop,             drop,            drop,            drop),
-    "trace":                 (drop,             drop,            drop,            drop),
-    "debug":                 (drop,             drop,            drop,            drop),
-    "cache_control":         (drop,             drop,            drop,            drop),
-    "structured_outputs":    (drop,             drop,            drop,            drop),
-    "usage":                 (drop,             drop,            drop,            drop),
+    "top_k":                 (drop,             drop,             native.sampling,        drop,        keep),
+    "min_p":                 (drop,             drop,             drop,                   drop,        keep),
+    "top_a":                 (drop,             drop,             drop,                   drop,        drop),
+    "repetition_penalty":    (drop,             drop,             drop,                   drop,        keep),
+    "provider":              (preferences,      preferences,      preferences,            preferences, preferences),
+    "plugins":               (plugins,          plugins,          plugins,                plugins,     plugins),
+    "preset":                (exclude,          exclude,          exclude,                exclude,     exclude),
+    "image_config":          (exclude,          exclude,          exclude,                exclude,     exclude),
+    "stop_server_tools_when": (exclude,          exclude,          exclude,                exclude,     exclude),
+    "deferred_tools":        (exclude,          exclude,          exclude,                exclude,     exclude),
+    "route":                 (drop,             drop,             drop,                   drop,        drop),
+    "transforms":            (drop,             drop,             drop,                   drop,        drop),
+    "session_id":            (drop,             drop,             drop,                   drop,        drop),
+    "trace":                 (drop,             drop,             drop,                   drop,        drop),
+    "debug":                 (drop,             drop,             drop,                   drop,        drop),
+    "cache_control":         (drop,             drop,             keep,                   drop,        drop),
+    "structured_outputs":    (drop,             drop,             drop,                   drop,        drop),
+    "usage":                 (drop,             drop,             drop,                   drop,        drop),
 }
-UNKNOWN: tuple[Rule, Rule, Rule, Rule] = (drop, drop, drop, keep)  # OpenAI answers 400 to them
+UNKNOWN: tuple[Rule, Rule, Rule, Rule, Rule] = (drop, drop, drop, drop, keep)  # OpenAI answers 400 to them
 
-FIELDS: dict[str, tuple[bool, bool, bool, bool]] = {
-    # a field of a message openai  groq   anthropic generic; all others are OpenRouter's own
-    "role":                (True,  True,  True,     True),
-    "content":             (True,  True,  True,     True),
-    "name":                (True,  False, True,     True),
-    "tool_calls":          (True,  True,  True,     True),
-    "tool_call_id":        (True,  True,  True,     True),
-    "refusal":             (True,  False, False,    True),
-    "function_call":       (True,  False, False,    True),
-    "audio":               (True,  False, False,    True),
+FIELDS: dict[str, tuple[bool, bool, bool, bool, bool]] = {
+    # a field of a message openai  groq   anthropic -openai generic; all others are OpenRouter's own
+    "role":                (True,  True,  True,     True,   True),
+    "content":             (True,  True,  True,     True,   True),
+    "name":                (True,  False, False,    True,   True),
+    "tool_calls":          (True,  True,  True,     True,   True),
+    "tool_call_id":        (True,  True,  True,     True,   True),
+    "refusal":             (True,  False, True,     False,  True),
+    "function_call":       (True,  False, False,    False,  True),
+    "audio":               (True,  False, False,    False,  True),
 }
 
-PARTS: dict[str, tuple[bool, bool, bool, bool]] = {
-    # a part of a message  openai  groq   anthropic generic
-    "text":                (True,  True,  True,     True),
-    "refusal":             (True,  False, False,    True),
-    "image_url":           (True,  True,  True,     True),
-    "input_audio":         (True,  False, False,    True),
-    "file":                (True,  False, False,    False),
-    "video_url":           (False, False, False,    True),
+PARTS: dict[str, tuple[Fits, Fits, Fits, Fits, Fits]] = {
+    # a part of a message  openai    groq      anthropic    -openai  generic
+    "text":                (takes,    takes,    takes,       takes,   takes),
+    "refusal":             (takes,    no,       takes,       no,      takes),
+    "image_url":           (takes,    sees,     takes,       takes,   takes),
+    "input_audio":         (takes,    no,       no,          no,      takes),
+    "file":                (embedded, no,       native.file, no,      no),
+    "video_url":           (no,       no,       no,          no,      takes),
 }
 # fmt: on
 
 
-def objection(request: Request, endpoint: Endpoint, route: Route) -> str | None:
-    """Why this request may not go to this route; None if it may."""
-    if not endpoint.private and _must_stay_private(request.parameters):
-        return (
-            "the request forbids data collection, and this endpoint is not declared private "
-            "(Endpoint(…, private=True) says that it may see such requests)"
-        )
-    if endpoint.dialect not in COLUMNS:
-        return None
-    verdicts = _verdicts(request.parameters, endpoint.dialect, route.models[0])
-    excluded = (verdict.why for verdict in verdicts if isinstance(verdict, Exclude))
-    return next(excluded, None) or _part_objection(request.messages, endpoint.dialect)
-
-
-def to_wire(
-    request: Request, endpoint: Endpoint, route: Route, *, stream: bool
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The JSON body for this endpoint, and what was left out of it.
-
-    Args:
-        request: as the caller made it.
-        endpoint: whom it goes to.
-        route: with the models to ask for.
-        stream: whether the answer should come as events.
-    """
-    if endpoint.dialect not in COLUMNS:
-        models: dict[str, Any] = {"model": route.models[0]}
-        if len(route.models) > 1:
-            models = {
-                "models": list(route.models)
-            }  # no "model" beside it: the cap of 3 may count it
-        body = {**models, "messages": request.messages, **request.parameters}
-        return ({**body, "stream": True} if stream else body), ()
-    verdicts = list(_verdicts(request.parameters, endpoint.dialect, route.models[0]))
-    body = {"model": route.models[0], "messages": _plain(request.messages, endpoint.dialect)}
-    body.update({verdict.name: verdict.value for verdict in verdicts if isinstance(verdict, Put)})
-    if stream:
-        body.update(stream=True, stream_options={"include_usage": True})
-    return body, tuple(verdict.why for verdict in verdicts if isinstance(verdict, Drop))
-
-
-def _verdicts(parameters: Mapping[str, Any], dialect: str, model: str) -> list[Verdict]:
+def judged(parameters: Mapping[str, Any], dialect: str, model: str) -> list[Verdict]:
+    """What becomes of each parameter there."""
     column = COLUMNS.index(dialect)
     return [
         PARAMETERS.get(name, UNKNOWN)[column](name, value, model)
@@ -290,19 +260,67 @@ def _verdicts(parameters: Mapping[str, Any], dialect: str, model: str) -> list[V
     ]
 
 
-def _must_stay_private(parameters: Mapping[str, Any]) -> bool:
-    provider = parameters.get("provider")
-    if not isinstance(provider, Mapping):
-        return False
-    return provider.get("data_collection") == "deny" or provider.get("zdr") is True
+def no_objection(request: Request, route: Route, dialect: str) -> None:
+    """OpenRouter takes everything."""
 
 
-def _part_objection(messages: list[dict[str, Any]], dialect: str) -> str | None:
+def objection(request: Request, route: Route, dialect: str) -> str | None:
+    """Why this request cannot be said in this dialect; None if it can."""
+    model = route.models[0]
+    for verdict in judged(request.parameters, dialect, model):
+        if isinstance(verdict, Exclude) or (isinstance(verdict, Ask) and not request.checked):
+            return verdict.why
+    return _part_objection(request.messages, dialect, model)
+
+
+def to_openrouter(
+    request: Request, route: Route, dialect: str, *, stream: bool
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The JSON body for OpenRouter: everything as it was given."""
+    models: dict[str, Any] = {"model": route.models[0]}
+    if len(route.models) > 1:
+        models = {"models": list(route.models)}  # no "model" beside it: the cap of 3 may count it
+    body = {**models, "messages": request.messages, **request.parameters}
+    return ({**body, "stream": True} if stream else body), ()
+
+
+def to_wire(
+    request: Request, route: Route, dialect: str, *, stream: bool
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The JSON body for a direct endpoint in OpenAI's form, and what was left out of it.
+
+    Args:
+        request: as the caller made it.
+        route: with the model to ask for.
+        dialect: of the endpoint.
+        stream: whether the answer should come as events.
+    """
+    verdicts = judged(request.parameters, dialect, route.models[0])
+    messages = _plain(with_words(request.messages, verdicts), dialect)
+    body: dict[str, Any] = {"model": route.models[0], "messages": messages}
+    body.update({verdict.name: verdict.value for verdict in verdicts if isinstance(verdict, Put)})
+    if stream:
+        body.update(stream=True, stream_options={"include_usage": True})
+    return body, dropped(verdicts)
+
+
+def dropped(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """What was left out, and why."""
+    return tuple(verdict.why for verdict in verdicts if isinstance(verdict, Drop) and verdict.why)
+
+
+def with_words(messages: list[dict[str, Any]], verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """The messages, and before them in words what no parameter can say there."""
+    words = [verdict.words for verdict in verdicts if isinstance(verdict, Ask)]
+    return [*({"role": "system", "content": text} for text in words), *messages]
+
+
+def _part_objection(messages: list[dict[str, Any]], dialect: str, model: str) -> str | None:
     column = COLUMNS.index(dialect)
     for message in messages:
         content = message.get("content")
         for part in content if isinstance(content, list) else ():
-            if not PARTS.get(part["type"], (False,) * 4)[column]:
+            if not PARTS.get(part["type"], NOWHERE)[column](part, model):
                 return f"it cannot take a part of type {part['type']}"
     return None
 

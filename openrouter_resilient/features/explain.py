@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from openrouter_resilient.call import Call
-from openrouter_resilient.endpoints.dialects import to_wire
+from openrouter_resilient.endpoints.forms import to_wire
 from openrouter_resilient.endpoints.table import Endpoint
 from openrouter_resilient.routing.breaker import BreakerBoard
 from openrouter_resilient.routing.faults import Fault, Kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,16 @@ SAMPLES: dict[str, Any] = {
 
 def default_answer(_face: str, body: Json) -> str:
     """Answer with a text that contains the prompt, so that a mix-up of answers shows."""
-    return f"Simulated answer to: {last_prompt(body)}"
+    seen = pictured(body)
+    pictures = f" (and {seen} picture{'s' * (seen > 1)})" if seen else ""
+    return f"Simulated answer to: {last_prompt(body)}{pictures}"
+
+
+def pictured(body: Json) -> int:
+    """Count the pictures of a request."""
+    contents = [m.get("content") for m in body.get("messages") or [] if isinstance(m, dict)]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    return sum(isinstance(part, dict) and part.get("type") == "image_url" for part in parts)
 
 
 def message_for(face: str, body: Json, answer: Answer) -> Json:
@@ -31,6 +41,8 @@ def message_for(face: str, body: Json, answer: Answer) -> Json:
         return {"role": "assistant", **said}
     if name := _forced_tool(body):
         return forced_call(name, body)
+    if answer is default_answer and body.get("response_format"):
+        said = _formatted(body["response_format"], said)
     return {"role": "assistant", "content": said}
 
 
@@ -92,16 +104,37 @@ def _forced_tool(body: Json) -> str | None:
             return None
 
 
-def _sample(schema: Json) -> Any:
+def _formatted(wanted: Json, said: str) -> str:
+    """Answer in JSON where that was asked."""
+    schema = (wanted.get("json_schema") or {}).get("schema")
+    if wanted.get("type") == "json_schema" and isinstance(schema, dict):
+        return json.dumps(_sample(schema, schema.get("$defs") or {}))
+    return json.dumps({"answer": said}) if wanted.get("type") == "json_object" else said
+
+
+def _sample(schema: Json, definitions: Json | None = None) -> Any:
     """Make up the smallest value a schema allows; a test that needs more says it itself."""
+    known = definitions or {}
+    if "$ref" in schema:
+        return _sample(known.get(str(schema["$ref"]).rsplit("/", 1)[-1]) or {}, known)
+    if "const" in schema:
+        return schema["const"]
     if options := schema.get("enum"):
         return options[0]
+    for name in ("anyOf", "oneOf", "allOf"):
+        if schema.get(name):
+            return _sample(_simplest(schema[name]), known)
     kind = schema.get("type", "object" if "properties" in schema else "string")
     if kind != "object":
         return SAMPLES.get(kind if isinstance(kind, str) else "string", "simulated")
     properties: dict[str, Json] = schema.get("properties") or {}
     wanted = schema.get("required") or list(properties)
-    return {name: _sample(properties.get(name, {})) for name in wanted}
+    return {name: _sample(properties.get(name, {}), known) for name in wanted}
+
+
+def _simplest(schemas: list[Json]) -> Json:
+    """Choose null where it is allowed, so that a schema that holds itself has an end."""
+    return next((schema for schema in schemas if schema.get("type") == "null"), schemas[0])
 
 
 def model_name(body: Json) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ class Completion:
         """How a healthy answer ends."""
         return "tool_calls" if self.tool_calls else "stop"
 
+    def thinking(self, thought: str) -> Completion:
+        """Return the same with a thought before it."""
+        return replace(self, reasoning=thought)
+
     def usage(self) -> Json:
         """Token counts, by a rule of thumb."""
         spoken = self.text + json.dumps(self.tool_calls) * bool(self.tool_calls)
@@ -66,7 +70,7 @@ class Completion:
 
 @dataclass(frozen=True)
 class Event:
-    """One chunk of a stream and what it brings: role, reasoning, text, tool, finish or usage."""
+    """One chunk of a stream and what it brings: role, reasoning, text, refusal, tool, finish, usage."""
 
     brings: str
     chunk: Json = field(repr=False)
@@ -96,12 +100,14 @@ def whole_body(completion: Completion) -> Json:
 
 
 def stream_events(completion: Completion) -> Iterator[Event]:
-    """Write the completion as events: role, reasoning, text, tool calls, finish, usage."""
+    """Write the completion as events, in the order that the real APIs have."""
     yield _delta(completion, "role", {"role": "assistant", "content": ""})
     for piece in pieces(completion.reasoning):
         yield _delta(completion, "reasoning", {"reasoning": piece})
     for piece in pieces(completion.text):
         yield _delta(completion, "text", {"content": piece})
+    for piece in pieces(str(completion.message.get("refusal") or "")):
+        yield _delta(completion, "refusal", {"refusal": piece})
     for index, call in enumerate(completion.tool_calls):
         yield from _tool_deltas(completion, index, call)
     yield _delta(completion, "finish", {}, finish_reason=completion.finish_reason)

@@ -6,7 +6,6 @@ JSON, so that the record is true by construction.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import TYPE_CHECKING
@@ -78,7 +77,7 @@ class Exchange:
     def chat(self) -> bool:
         """Whether this asks for a completion."""
         request = self.question.request
-        return request.method == "POST" and request.path == self.face.chat_path
+        return request.method == "POST" and request.path in self.face.chat_paths
 
     @property
     def streaming(self) -> bool:
@@ -107,6 +106,8 @@ class Exchange:
         if self.chat:
             return self.face.whole(self.completion())
         request = self.question.request
+        if request.method == "POST" and request.path == self.face.vectors_path:
+            return self.face.embed(self.question)
         page = self.face.page(self.question) if request.method == "GET" else None
         if page is None:
             raise RefusedError(
@@ -161,15 +162,16 @@ class Exchange:
     def send_json(self, body: Json, *headers: Header, status: int = 200) -> None:
         """Write a whole JSON reply."""
         self.said.hear(body)
-        self.send(encoded(body), JSON_TYPE, *headers, status=status)
+        self.send(self.encoded(body), JSON_TYPE, *headers, status=status)
 
     def refuse(self, refusal: Refusal) -> None:
         """Write an error reply in the face's form."""
         self.send_json(self.error(refusal), *refusal.headers, status=refusal.status)
 
     def piece(self, data: bytes) -> None:
-        """Write some bytes of a body begun without a length."""
-        self.connection.write(self.framed(data))
+        """Write some bytes of a body begun without a length; no bytes would end it."""
+        if data:
+            self.connection.write(self.framed(data))
 
     def framed(self, data: bytes) -> bytes:
         """Return bytes as they stand in the body."""
@@ -182,7 +184,20 @@ class Exchange:
     def heard(self, event: Event) -> bytes:
         """Note an event as said, and return its bytes."""
         self.said.hear(event.chunk)
-        return event_bytes(event.chunk)
+        return self.event_bytes(event.chunk)
+
+    def event_bytes(self, chunk: Json) -> bytes:
+        """Return a chunk as this API writes it in a stream."""
+        return self.face.event_bytes(self.question, chunk)
+
+    def encoded(self, body: Json) -> bytes:
+        """Return a body as this API writes it."""
+        return self.face.encoded(self.question, body)
+
+    @property
+    def done(self) -> bytes:
+        """What this API writes at the end of a stream."""
+        return self.face.sentinel(self.question)
 
     def finish(self) -> None:
         """End a body begun without a length."""
@@ -222,16 +237,6 @@ class Exchange:
             seconds -= COMMENT_EVERY
 
 
-def encoded(body: Json) -> bytes:
-    """Return JSON as the APIs write it."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def event_bytes(body: Json) -> bytes:
-    """Return JSON as one server-sent event."""
-    return b"data: " + encoded(body) + b"\n\n"
-
-
 def answer_healthily(exchange: Exchange) -> None:
     """Answer as the real API does on a good day."""
     if exchange.streaming:
@@ -253,14 +258,14 @@ def _answer_in_events(exchange: Exchange) -> None:
         exchange.event(event)
         if event.brings in ("text", "tool", "reasoning"):
             exchange.wait(exchange.pace.between_tokens)
-    exchange.piece(exchange.face.done)
+    exchange.piece(exchange.done)
     exchange.finish()
 
 
 def _answer_in_one_write(exchange: Exchange, events: list[Event]) -> None:
     """Save the system calls where nobody asked to see the answer grow."""
     heard = [exchange.heard(event) for event in events]
-    exchange.write_all(200, EVENTS_TYPE, [*heard, exchange.face.done])
+    exchange.write_all(200, EVENTS_TYPE, [*filter(None, heard), exchange.done])
 
 
 def _answer_whole_slowly(exchange: Exchange) -> None:
@@ -271,5 +276,5 @@ def _answer_whole_slowly(exchange: Exchange) -> None:
     seconds = pace.first_token + tokens * pace.between_tokens
     exchange.wait_aloud(seconds, exchange.face.whole_padding)
     exchange.said.hear(body)
-    exchange.piece(encoded(body))
+    exchange.piece(exchange.encoded(body))
     exchange.finish()

@@ -19,6 +19,16 @@ class Model:
     prompt_usd: float  # per million tokens
     completion_usd: float  # per million tokens
     reasons: bool = False  # refuses max_tokens and temperature at OpenAI
+    sees: bool = True  # takes pictures
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """One model that embeds: the name its replies give, and how long its vectors are."""
+
+    said: str
+    dimensions: int
+    prompt_usd: float  # per million tokens
 
 
 def _table(*models: Model) -> dict[str, Model]:
@@ -37,14 +47,14 @@ OPENROUTER = _table(
     Model("openai/gpt-4.1-mini",               "openai/gpt-4.1-mini-2025-04-14",       "OpenAI",         1_047_576, 0.4,  1.6),
     Model("openai/gpt-5",                      "openai/gpt-5-2025-08-07",              "OpenAI",         400_000,   1.25, 10.0, reasons=True),
     Model("openai/gpt-5-mini",                 "openai/gpt-5-mini-2025-08-07",         "Azure",          400_000,   0.25, 2.0, reasons=True),
-    Model("openai/gpt-oss-120b",               "openai/gpt-oss-120b",                  "Groq",           131_072,   0.15, 0.6),
+    Model("openai/gpt-oss-120b",               "openai/gpt-oss-120b",                  "Groq",           131_072,   0.15, 0.6, sees=False),
     Model("google/gemini-2.5-pro",             "google/gemini-2.5-pro",                "Google",         1_048_576, 1.25, 10.0),
     Model("google/gemini-2.5-flash",           "google/gemini-2.5-flash",              "Google AI Studio", 1_048_576, 0.3, 2.5),
-    Model("meta-llama/llama-3.3-70b-instruct", "meta-llama/llama-3.3-70b-instruct",    "DeepInfra",      131_072,   0.13, 0.4),
-    Model("meta-llama/llama-3.3-70b-instruct:free", "meta-llama/llama-3.3-70b-instruct:free", "Venice",  65_536,    0.0,  0.0),
-    Model("deepseek/deepseek-chat-v3.1",       "deepseek/deepseek-chat-v3.1",          "DeepSeek",       163_840,   0.27, 1.0),
+    Model("meta-llama/llama-3.3-70b-instruct", "meta-llama/llama-3.3-70b-instruct",    "DeepInfra",      131_072,   0.13, 0.4, sees=False),
+    Model("meta-llama/llama-3.3-70b-instruct:free", "meta-llama/llama-3.3-70b-instruct:free", "Venice",  65_536,    0.0,  0.0, sees=False),
+    Model("deepseek/deepseek-chat-v3.1",       "deepseek/deepseek-chat-v3.1",          "DeepSeek",       163_840,   0.27, 1.0, sees=False),
     Model("mistralai/mistral-small-3.2-24b-instruct", "mistralai/mistral-small-3.2-24b-instruct-2506", "Mistral", 131_072, 0.06, 0.18),
-    Model("qwen/qwen3-32b",                    "qwen/qwen3-32b-04-28",                 "Nebius",         40_960,    0.1,  0.3),
+    Model("qwen/qwen3-32b",                    "qwen/qwen3-32b-04-28",                 "Nebius",         40_960,    0.1,  0.3, sees=False),
 )
 
 # Ids that stand for another model: the alias, the model that serves, the strategy OpenRouter names.
@@ -71,12 +81,13 @@ OPENAI = _table(
 )
 
 GROQ = _table(
-    Model("llama-3.3-70b-versatile", "llama-3.3-70b-versatile", "Groq", 131_072, 0.59, 0.79),
-    Model("llama-3.1-70b-versatile", "llama-3.1-70b-versatile", "Groq", 131_072, 0.59, 0.79),
-    Model("llama-3.1-8b-instant",    "llama-3.1-8b-instant",    "Groq", 131_072, 0.05, 0.08),
-    Model("openai/gpt-oss-120b",     "openai/gpt-oss-120b",     "Groq", 131_072, 0.15, 0.6),
-    Model("openai/gpt-oss-20b",      "openai/gpt-oss-20b",      "Groq", 131_072, 0.1,  0.5),
-    Model("qwen/qwen3-32b",          "qwen/qwen3-32b",          "Groq", 131_072, 0.29, 0.59),
+    Model("llama-3.3-70b-versatile", "llama-3.3-70b-versatile", "Groq", 131_072, 0.59, 0.79, sees=False),
+    Model("llama-3.1-70b-versatile", "llama-3.1-70b-versatile", "Groq", 131_072, 0.59, 0.79, sees=False),
+    Model("llama-3.1-8b-instant",    "llama-3.1-8b-instant",    "Groq", 131_072, 0.05, 0.08, sees=False),
+    Model("openai/gpt-oss-120b",     "openai/gpt-oss-120b",     "Groq", 131_072, 0.15, 0.6, sees=False),
+    Model("openai/gpt-oss-20b",      "openai/gpt-oss-20b",      "Groq", 131_072, 0.1,  0.5, sees=False),
+    Model("qwen/qwen3-32b",          "qwen/qwen3-32b",          "Groq", 131_072, 0.29, 0.59, sees=False),
+    Model("meta-llama/llama-4-scout-17b-16e-instruct", "meta-llama/llama-4-scout-17b-16e-instruct", "Groq", 131_072, 0.11, 0.34),
 )
 
 ANTHROPIC = _table(
@@ -87,4 +98,13 @@ ANTHROPIC = _table(
     Model("claude-3-5-sonnet-20241022", "claude-3-5-sonnet-20241022", "Anthropic", 200_000, 3.0,  15.0),
     Model("claude-3-5-haiku-20241022",  "claude-3-5-haiku-20241022",  "Anthropic", 200_000, 0.8,  4.0),
 )
+
+# A small length where the real ones have thousands: enough to tell one text from another.
+VECTORS = {
+    "text-embedding-3-small": Vectors("text-embedding-3-small",    96,  0.02),
+    "text-embedding-3-large": Vectors("text-embedding-3-large",    192, 0.13),
+    "text-embedding-ada-002": Vectors("text-embedding-ada-002-v2", 96,  0.1),
+}
+OPENAI_VECTORS = VECTORS
+OPENROUTER_VECTORS = {f"openai/{name}": model for name, model in VECTORS.items()}
 # fmt: on

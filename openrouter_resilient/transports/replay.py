@@ -74,6 +74,10 @@ class ReplayTransport:
         self._turns: dict[int, int] = {}  # by the first line of a request: how often it was asked
         self._lock = threading.Lock()
 
+    def get(self, url: str, headers: Mapping[str, str], *, until: float) -> Reply:  # noqa: ARG002
+        """There is nobody to ask for a page; see `Transport.get`."""
+        raise Broken(Fault(Kind.REFUSED, "a replay reaches nobody"))
+
     def post(self, url: str, headers: Mapping[str, str], body: bytes, *, until: float) -> Reply:  # noqa: ARG002
         """Answer as it was answered; see `Transport.post`.
 

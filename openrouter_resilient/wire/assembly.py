@@ -10,7 +10,7 @@ from openrouter_resilient.shapes import Delta
 JOINED = frozenset({"content", "reasoning", "reasoning_content", "refusal"})
 EXTENDED = frozenset({"reasoning_details", "images", "annotations"})
 SPOKEN = ("content", "reasoning", "reasoning_content", "refusal", "tool_calls", "reasoning_details",
-          "images", "audio", "function_call")  # fmt: skip
+          "images", "audio", "function_call", "embeddings")  # fmt: skip
 
 
 class Assembly:

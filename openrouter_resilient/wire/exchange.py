@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from openrouter_resilient.endpoints.forms import PLAIN, Reader
 from openrouter_resilient.routing.deadline import Deadline
 from openrouter_resilient.routing.faults import Broken, Fault, Kind
 from openrouter_resilient.routing.recognition import classify_reply
@@ -65,8 +66,16 @@ class Exchange:
         done: the whole answer has come.
     """
 
-    def __init__(self, reply: Reply, attempt: Attempt, deadline: Deadline, clock: Clock) -> None:
+    def __init__(
+        self,
+        reply: Reply,
+        attempt: Attempt,
+        deadline: Deadline,
+        clock: Clock,
+        reader: Reader = PLAIN,
+    ) -> None:
         """Take over a reply; `begin` it next."""
+        self._reader = reader
         self.done = False
         self._stall = attempt.stall
         self._reply = reply
@@ -241,13 +250,19 @@ class Exchange:
                 self._finish()
                 return
             self._take_chunk(payload, deltas, at_end=not data)
+            if self._reader.ended:
+                self._finish()
+                return
         if decoder.fault is not None:
             raise Broken(decoder.fault)
         if not data:
             self._finish()
 
     def _take_chunk(self, payload: str, deltas: list[Delta], *, at_end: bool) -> None:
-        chunk = parse_event(payload, at_end=at_end)
+        for chunk in self._reader.chunks(parse_event(payload, at_end=at_end)):
+            self._add(chunk, deltas)
+
+    def _add(self, chunk: dict[str, Any], deltas: list[Delta]) -> None:
         assembly = self._assembly
         delta = assembly.add(chunk)
         if chunk.get("error"):
@@ -270,8 +285,7 @@ class Exchange:
         if text[:1] == b"<":
             page = self._classified(200, text[:4096].decode(errors="replace"))
             raise Broken(self._fault(Kind.UNREADABLE, page.message))
-        body = parse_body(text)
-        self._whole = body
+        body = self._whole = self._reader.whole(parse_body(text))
         if body.get("error"):
             raise Broken(self._classified(200, body))
         self.done = True

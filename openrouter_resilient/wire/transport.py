@@ -48,6 +48,9 @@ class Transport(Protocol):
             Broken: they did not come by `until`, or the connection broke.
         """
 
+    def get(self, url: str, headers: Mapping[str, str], *, until: float) -> Reply:
+        """Ask for what is there, and return once the headers have come; raises as `post` does."""
+
     def renew(self) -> None:
         """Forget every connection without closing it: they are the parent's."""
 
@@ -65,6 +68,15 @@ class RequestsTransport:
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, *, until: float) -> Reply:
         """Send, and return once the headers have come; see `Transport.post`."""
+        return self._send("POST", url, headers, body, until)
+
+    def get(self, url: str, headers: Mapping[str, str], *, until: float) -> Reply:
+        """Ask for what is there; see `Transport.get`."""
+        return self._send("GET", url, headers, b"", until)
+
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, until: float
+    ) -> Reply:
         channel = self._channels.get(url)
         if channel is None:
             channel = self._channels.setdefault(url, _Channel(url))
@@ -72,7 +84,7 @@ class RequestsTransport:
         LIMIT.connect_s = self._connect_timeout
         LIMIT.reused = False
         try:
-            return channel.post(headers, body)
+            return channel.ask(method, headers, body)
         except WIRE_FAILURES as error:
             fault = classify_exception(error)
         finally:
@@ -129,11 +141,12 @@ class _Channel(HTTPAdapter):
     def build_response(self, req: Any, resp: Any) -> Any:  # noqa: ARG002  the adapter's signature
         return resp
 
-    def post(self, headers: Mapping[str, str], body: bytes) -> Reply:
+    def ask(self, method: str, headers: Mapping[str, str], body: bytes) -> Reply:
         request = PreparedRequest()
-        request.method, request.url, request.body = "POST", self._url, body
+        request.method, request.url, request.body = method, self._url, body or None
         request.headers = CaseInsensitiveDict(headers)
-        request.headers["Content-Length"] = str(len(body))
+        if body:
+            request.headers["Content-Length"] = str(len(body))
         return _Reply(self.send(request, stream=True))
 
     def forget_connections(self) -> None:

@@ -37,6 +37,7 @@ CODES = {
     errors.RoutesExhausted: 4,
     errors.StreamInterrupted: 5,
     errors.SpendingCapReached: 6,
+    errors.InvalidStructuredOutput: 1,
     KeyboardInterrupt: 130,
     BrokenPipeError: 0,
     PermissionError: 2,

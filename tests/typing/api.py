@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pydantic import BaseModel
 from typing_extensions import assert_type
 
 from openrouter_resilient import (
@@ -14,8 +17,12 @@ from openrouter_resilient import (
     Completion,
     ConfigurationError,
     Delta,
+    Embeddings,
     Endpoint,
+    Model,
+    Models,
     NotRecorded,
+    Parsed,
     Replay,
     RequestRefused,
     ResilientError,
@@ -23,7 +30,10 @@ from openrouter_resilient import (
     Sheet,
     Stream,
     StreamInterrupted,
+    ToolRun,
     completion,
+    file,
+    image,
     llm_complete,
 )
 from openrouter_resilient.simulator import Received, Simulator
@@ -81,6 +91,39 @@ def test_of_a_user(openrouter_simulator: Simulator) -> None:
     """The fixture has a type to write down."""
     assert_type(openrouter_simulator.url("openai"), str)
 
+
+class River(BaseModel):
+    """What `parse` makes."""
+
+    name: str
+
+
+def add(a: int, b: int = 1) -> int:
+    """A tool."""
+    return a + b
+
+
+parsed = client.parse("hi", River, system="Be brief.")
+assert_type(parsed, Parsed[River])
+assert_type(parsed.value, River)
+assert_type(client.parse("hi", {"type": "object"}).value, Any)
+
+run = client.run_tools("hi", tools=[add], max_steps=3)
+assert_type(run, ToolRun)
+assert_type(run.served, tuple[Served, ...])
+assert_type(client.complete(["What?", image("a.png"), file("a.pdf")], tools=[add]), Completion)
+
+vectors = client.embed(["a", "b"], model="openai/text-embedding-3-small")
+assert_type(vectors, Embeddings)
+assert_type(vectors[0], list[float])
+
+models = client.models()
+assert_type(models, Models)
+assert_type(models["openai/gpt-4o"], Model)
+assert_type(models["openai/gpt-4o"].prompt_usd, float | None)
+
+client.complete("hi", reasoning={"effort": "low"}, provider={"zdr": True, "sort": "price"})
+client.complete("hi", temperature="warm")  # type: ignore[arg-type]  # the editor says so
 
 try:
     client.complete("hi")

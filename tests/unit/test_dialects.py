@@ -6,35 +6,31 @@ from __future__ import annotations
 
 import pytest
 
-from openrouter_resilient.endpoints.dialects import (
-    COLUMNS,
-    FIELDS,
-    PARAMETERS,
-    PARTS,
-    Drop,
-    Exclude,
-    Put,
-    objection,
-    to_wire,
-)
+from openrouter_resilient.endpoints.dialects import COLUMNS as ALL_COLUMNS
+from openrouter_resilient.endpoints.dialects import FIELDS, PARAMETERS, PARTS
+from openrouter_resilient.endpoints.forms import objection, to_wire
 from openrouter_resilient.endpoints.table import Endpoint
+from openrouter_resilient.endpoints.verdicts import Ask, Drop, Exclude, Put
 from openrouter_resilient.routing.plan import Route
 from openrouter_resilient.shapes import make_request
 
+# Anthropic's own API says everything in other words: tests/features/test_anthropic.py.
+COLUMNS = tuple(column for column in ALL_COLUMNS if column != "anthropic")
 MODELS = {
     "openai": "gpt-4.1",
     "groq": "llama-3.3-70b-versatile",
-    "anthropic": "claude-sonnet-4-5",
+    "anthropic-openai": "claude-sonnet-4-5",
     "generic": "any-model",
 }
-KEPT, DROPPED, EXCLUDED = "kept", "dropped", "excluded"
+PDF = {"file_data": "data:application/pdf;base64,AA"}
+KEPT, DROPPED, EXCLUDED, UNSAID = "kept", "dropped", "excluded", "dropped without a word"
 FUNCTION = [{"type": "function", "function": {"name": "f"}}]
 SERVER_TOOL = [*FUNCTION, {"type": "openrouter:web_search"}]
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "s"}}
 
 # fmt: off
 VERDICTS = [
-    # parameter, value                            openai                     groq                     anthropic            generic
+    # parameter, value                            openai                     groq                     -openai              generic
     ("temperature", 0.7,                          KEPT,                      KEPT,                    KEPT,                KEPT),
     ("temperature", 1.5,                          KEPT,                      KEPT,                    ("temperature", 1.0), KEPT),
     ("top_p", 0.9,                                KEPT,                      KEPT,                    KEPT,                KEPT),
@@ -56,7 +52,7 @@ VERDICTS = [
     ("parallel_tool_calls", False,                KEPT,                      KEPT,                    KEPT,                KEPT),
     ("response_format", {"type": "text"},         KEPT,                      KEPT,                    DROPPED,             KEPT),
     ("response_format", {"type": "json_object"},  KEPT,                      KEPT,                    EXCLUDED,            KEPT),
-    ("response_format", SCHEMA,                   KEPT,                      KEPT,                    EXCLUDED,            KEPT),
+    ("response_format", SCHEMA,                   KEPT,                      EXCLUDED,                EXCLUDED,            KEPT),
     ("response_format", {"type": "grammar"},      EXCLUDED,                  EXCLUDED,                EXCLUDED,            EXCLUDED),
     ("reasoning", {"effort": "high"},             DROPPED,                   DROPPED,                 DROPPED,             DROPPED),
     ("reasoning_effort", "high",                  DROPPED,                   DROPPED,                 DROPPED,             KEPT),
@@ -117,6 +113,9 @@ BY_MODEL = [
     ("groq",   "openai/gpt-oss-120b", "reasoning",  {"effort": "low"}, ("reasoning_effort", "low")),
     ("generic", "gpt-oss-20b",       "reasoning",   {"effort": "low"}, ("reasoning_effort", "low")),
     ("openai", "gpt-5",              "verbosity",   "low", KEPT),
+    ("groq",   "openai/gpt-oss-120b", "response_format", SCHEMA, KEPT),
+    ("groq",   "llama-3.1-8b-instant", "response_format", SCHEMA, EXCLUDED),
+    ("openai", "gpt-4o", "provider", {"require_parameters": True}, UNSAID),
 ]
 
 MESSAGES = [
@@ -138,7 +137,7 @@ PIECES = [
     # a part of a message       openai  groq   anthropic generic
     ("text",                    True,   True,  True,     True),
     ("refusal",                 True,   False, False,    True),
-    ("image_url",               True,   True,  True,     True),
+    ("image_url",               True,   False, True,     True),
     ("input_audio",             True,   False, False,    True),
     ("file",                    True,   False, False,    False),
     ("video_url",               False,  False, False,    True),
@@ -171,6 +170,8 @@ def verdict_of(dialect, name, value, model=None):
     if why is not None:
         assert ({}, ()) == (left, warnings)
         return EXCLUDED
+    if not left and not warnings:
+        return UNSAID
     if not left:
         assert name in warnings[0]
         return DROPPED
@@ -195,7 +196,7 @@ class TestAParameter:
     )
     @pytest.mark.parametrize("odd", [None, 0, "text", [], [7], [{}], {}, {"a": 1}, True])
     def test_of_an_odd_type_is_judged_without_failing(self, rule, odd):
-        assert isinstance(rule("name", odd, "gpt-5"), Put | Drop | Exclude)
+        assert isinstance(rule("name", odd, "gpt-5"), Put | Drop | Exclude | Ask)
 
 
 class TestMessages:
@@ -225,7 +226,9 @@ class TestMessages:
 
     @pytest.mark.parametrize(("dialect", "kind", "taken"), spread(PIECES, 1))
     def test_with_parts_that_an_api_cannot_take_do_not_go_there(self, dialect, kind, taken):
-        _, _, why = put(dialect, messages=[{"role": "user", "content": [{"type": kind}]}])
+        _, _, why = put(
+            dialect, messages=[{"role": "user", "content": [{"type": kind, "file": PDF}]}]
+        )
 
         assert (None if taken else f"it cannot take a part of type {kind}") == why
 

@@ -5,12 +5,14 @@ A face knows how its API talks; it never touches a socket and knows nothing of f
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from openrouter_resilient.simulator import embeddings
 from openrouter_resilient.simulator.answering import model_name, prompt_text
 from openrouter_resilient.simulator.completion import (
     Completion,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from openrouter_resilient.simulator.message import Header, Json, Request
-    from openrouter_resilient.simulator.models import Model
+    from openrouter_resilient.simulator.models import Model, Vectors
 
 INVALID_REQUEST = "invalid_request_error"
 
@@ -61,20 +63,40 @@ class Face(ABC):
     types: ClassVar[Mapping[int, str]] = {}  # error.type by status, where it is not the usual one
     whole_padding: ClassVar[bytes] = b""  # sent before a body that is not ready yet
     comment: ClassVar[bytes] = b""  # sent in a stream that has nothing to say yet
-    done: ClassVar[bytes] = b"data: [DONE]\n\n"
+    vectors: ClassVar[Mapping[str, Vectors]] = {}  # models that embed
+    vector_fields: ClassVar[frozenset[str] | None] = None  # all it knows; None: others are ignored
 
     def __init__(self) -> None:
         """Make up the only key this face will accept."""
         self.key = f"{self.key_prefix}simulated-{secrets.token_hex(16)}"
 
     @property
-    def chat_path(self) -> str:
+    def chat_paths(self) -> tuple[str, ...]:
         """Where completions are asked for."""
-        return f"{self.base}/chat/completions"
+        return (f"{self.base}/chat/completions",)
+
+    @property
+    def vectors_path(self) -> str:
+        """Where embeddings are asked for."""
+        return f"{self.base}/embeddings"
 
     def question(self, request: Request) -> Question:
         """Give a request the names of its answer."""
         return Question(request, request.body() or {}, self.new_id())
+
+    # how it is written
+
+    def encoded(self, _question: Question, body: Json) -> bytes:
+        """Return a body as this API writes it."""
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def event_bytes(self, question: Question, chunk: Json) -> bytes:
+        """Return a chunk as one server-sent event."""
+        return b"data: " + self.encoded(question, chunk) + b"\n\n"
+
+    def sentinel(self, _question: Question) -> bytes:
+        """Return what ends a stream."""
+        return b"data: [DONE]\n\n"
 
     def new_id(self) -> str:
         """Make the id of a completion."""
@@ -116,8 +138,12 @@ class Face(ABC):
     def check_models(self, body: Json) -> None:
         """Refuse a model this API does not have."""
         if not self.candidates(body):
-            text = f"The model `{model_name(body)}` does not exist or you do not have access to it."
-            raise RefusedError(Refusal(404, text, code="model_not_found"))
+            raise RefusedError(self.no_such_model(model_name(body)))
+
+    def no_such_model(self, name: str) -> Refusal:
+        """Answer an id that does not exist."""
+        text = f"The model `{name}` does not exist or you do not have access to it."
+        return Refusal(404, text, code="model_not_found")
 
     # answers
 
@@ -151,6 +177,17 @@ class Face(ABC):
     def events(self, completion: Completion) -> list[Event]:
         """Write a completion as the events of a stream, the sentinel not included."""
         return list(stream_events(completion))
+
+    def embed(self, question: Question) -> Json:
+        """Answer with vectors; raise RefusedError unless a healthy API would."""
+        self.check_key(question.request)
+        if not self.vectors:
+            raise RefusedError(Refusal(404, f"Unknown request URL: POST {self.vectors_path}."))
+        embeddings.check(question.body, self.vector_fields)
+        model = self.vectors.get(model_name(question.body))
+        if model is None:
+            raise RefusedError(self.no_such_model(model_name(question.body)))
+        return embeddings.whole(question.body, model)
 
     @abstractmethod
     def headers(self, question: Question) -> tuple[Header, ...]:

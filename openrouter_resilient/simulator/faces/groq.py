@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openrouter_resilient.simulator.answering import pictured
 from openrouter_resilient.simulator.models import GROQ
 from openrouter_resilient.simulator.refusal import Refusal, RefusedError
 
@@ -47,6 +48,12 @@ class Groq(Face):
             if isinstance(message, dict) and "name" in message:
                 text = f"'messages.{index}' : property 'name' is unsupported"
                 raise RefusedError(Refusal(400, text))
+
+    def check_models(self, body: Json) -> None:
+        """Refuse a picture where the model reads text only."""
+        super().check_models(body)
+        if pictured(body) and not self.candidates(body)[0].sees:
+            raise RefusedError(Refusal(400, "messages[0].content must be a string"))
 
     def whole(self, completion: Completion) -> Json:
         """Add x_groq and the times in usage."""

@@ -9,7 +9,8 @@ import secrets
 from typing import TYPE_CHECKING, ClassVar
 
 from openrouter_resilient.simulator.answering import model_name
-from openrouter_resilient.simulator.models import OPENAI
+from openrouter_resilient.simulator.embeddings import FIELDS as VECTOR_FIELDS
+from openrouter_resilient.simulator.models import OPENAI, OPENAI_VECTORS
 from openrouter_resilient.simulator.refusal import Refusal, RefusedError
 
 from .base import INVALID_REQUEST, Face, Question
@@ -44,6 +45,8 @@ class OpenAI(Face):
     variable = "OPENAI"
     key_prefix = "sk-proj-"
     models = OPENAI
+    vectors = OPENAI_VECTORS
+    vector_fields = VECTOR_FIELDS
     types: ClassVar[dict[int, str]] = {401: INVALID_REQUEST}
 
     def check_body(self, body: Json) -> None:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, ClassVar
 from openrouter_resilient.simulator.answering import (
     last_prompt,
     model_name,
+    pictured,
     reasoning_asked,
     without_variant,
 )
-from openrouter_resilient.simulator.models import ALIASES, OPENROUTER
+from openrouter_resilient.simulator.checks import problem
+from openrouter_resilient.simulator.models import ALIASES, OPENROUTER, OPENROUTER_VECTORS
 from openrouter_resilient.simulator.refusal import Refusal, RefusedError
 
 from .base import Face, Question
@@ -43,6 +45,7 @@ class OpenRouter(Face):
     variable = "OPENROUTER"
     key_prefix = "sk-or-v1-"
     models = OPENROUTER
+    vectors = OPENROUTER_VECTORS
     whole_padding = b"\n         \n"
     comment: ClassVar[bytes] = b": OPENROUTER PROCESSING\n\n"
 
@@ -71,12 +74,29 @@ class OpenRouter(Face):
         if len(_listed(body)) > MOST_MODELS:
             text = "'models' array must have 3 items or fewer."
             raise RefusedError(Refusal(400, text, siblings={"user_id": USER}))
+        wrong = problem(body)
+        if wrong:
+            raise RefusedError(Refusal(400, f"Input validation error: {wrong}: Invalid input"))
 
     def check_models(self, body: Json) -> None:
         """Refuse a request that names an unknown model anywhere, as is done since 2026-08-19."""
         for name in _names(body):
             if self.find(name) is None:
-                raise RefusedError(unknown_model(name))
+                raise RefusedError(self.no_such_model(name))
+        if pictured(body) and not any(model.sees for model in self.candidates(body)):
+            raise RefusedError(Refusal(404, "No endpoints found that support image input"))
+
+    def no_such_model(self, name: str) -> Refusal:
+        """Answer an id that does not exist."""
+        return unknown_model(name)
+
+    def embed(self, question: Question) -> Json:
+        """Answer with vectors, and say what they cost."""
+        body = super().embed(question)
+        tokens = body["usage"]["prompt_tokens"]
+        price = self.vectors[model_name(question.body)].prompt_usd
+        body["usage"]["cost"] = tokens * price / 1e6
+        return body | {"id": question.id, "provider": "OpenAI"}
 
     def find(self, name: str) -> Model | None:
         """Resolve aliases and variants too."""
@@ -121,7 +141,7 @@ class OpenRouter(Face):
     def headers(self, question: Question) -> tuple[Header, ...]:
         """Name the generation."""
         ray = ("CF-RAY", f"{secrets.token_hex(8)}-SIM")
-        if question.request.path != self.chat_path:
+        if question.request.path not in (*self.chat_paths, self.vectors_path):
             return (("Server", "cloudflare"), ray)
         return (("Server", "cloudflare"), ray, ("X-Generation-Id", question.id))
 
@@ -146,7 +166,8 @@ class OpenRouter(Face):
         """Answer /models (open to all), /key and /generation."""
         match question.request.path.removeprefix(self.base):
             case "/models":
-                return {"data": [self.card(model) for model in self.models.values()]}
+                listed = [self.card(model) for model in self.models.values()]
+                return {"data": listed, "total_count": len(listed), "links": {"next": None}}
             case "/key":
                 self.check_key(question.request)
                 return {"data": _key_facts()}
@@ -169,13 +190,28 @@ class OpenRouter(Face):
             "name": model.id,
             "created": 1715367049,
             "context_length": model.context_tokens,
-            "architecture": {"input_modalities": ["text"], "output_modalities": ["text"]},
+            "architecture": {
+                "input_modalities": ["text", "image"] if model.sees else ["text"],
+                "output_modalities": ["text"],
+                "modality": "text+image->text" if model.sees else "text->text",
+                "tokenizer": "Other",
+                "instruct_type": None,
+            },
+            "default_parameters": {},
+            "supported_voices": None,
+            "links": {"details": f"/api/v1/models/{model.id}/endpoints"},
             "pricing": {
                 "prompt": f"{model.prompt_usd / 1e6:.10f}",
                 "completion": f"{model.completion_usd / 1e6:.10f}",
             },
             "top_provider": {"context_length": model.context_tokens, "is_moderated": False},
-            "supported_parameters": ["max_tokens", "temperature", "tools", "response_format"],
+            "supported_parameters": [
+                "max_tokens",
+                "temperature",
+                "tools",
+                "response_format",
+                "structured_outputs",
+            ],
             "per_request_limits": None,
         }
 

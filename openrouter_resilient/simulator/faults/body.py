@@ -6,7 +6,7 @@ import gzip
 import json
 from typing import TYPE_CHECKING
 
-from openrouter_resilient.simulator.exchange import EVENTS_TYPE, HTML_TYPE, JSON_TYPE, encoded
+from openrouter_resilient.simulator.exchange import EVENTS_TYPE, HTML_TYPE, JSON_TYPE
 from openrouter_resilient.simulator.message import LAST_CHUNK, chunk
 from openrouter_resilient.simulator.refusal import Refusal
 from openrouter_resilient.simulator.row import Row
@@ -44,7 +44,7 @@ def rewritten(rewrite: Callable[[bytes], bytes], *headers: Header) -> Play:
     def play(exchange: Exchange) -> None:
         body = exchange.whole()
         exchange.said.hear(body)
-        exchange.send(rewrite(encoded(body)), JSON_TYPE, *headers)
+        exchange.send(rewrite(exchange.encoded(body)), JSON_TYPE, *headers)
 
     return play
 
@@ -53,7 +53,7 @@ def spoiled(spoil: Callable[[bytes], bytes], *headers: Header) -> Play:
     """Send the healthy JSON in bytes that cannot be read; so nothing of it counts as said."""
 
     def play(exchange: Exchange) -> None:
-        exchange.send(spoil(encoded(exchange.whole())), JSON_TYPE, *headers)
+        exchange.send(spoil(exchange.encoded(exchange.whole())), JSON_TYPE, *headers)
 
     return play
 
@@ -116,7 +116,7 @@ def as_events(exchange: Exchange) -> None:
     exchange.begin_body(EVENTS_TYPE)
     for event in exchange.events() if exchange.chat else []:
         exchange.event(event)
-    exchange.piece(exchange.face.done)
+    exchange.piece(exchange.done)
     exchange.finish()
 
 
@@ -130,7 +130,7 @@ def as_comment(exchange: Exchange) -> None:
 
 def cut_by_length(exchange: Exchange) -> None:
     """Promise a length, deliver half of it."""
-    data = encoded(exchange.whole())
+    data = exchange.encoded(exchange.whole())
     exchange.begin(200, ("Content-Type", JSON_TYPE), ("Content-Length", str(len(data))))
     exchange.connection.write(data[: len(data) // 2])
     exchange.cut()
@@ -138,7 +138,7 @@ def cut_by_length(exchange: Exchange) -> None:
 
 def cut_by_chunk(exchange: Exchange) -> None:
     """Begin a chunked body, leave out its end."""
-    data = encoded(exchange.whole())
+    data = exchange.encoded(exchange.whole())
     exchange.begin_body(JSON_TYPE)
     exchange.piece(data[: len(data) // 2])
     exchange.cut()
@@ -146,7 +146,7 @@ def cut_by_chunk(exchange: Exchange) -> None:
 
 def two_lengths(exchange: Exchange) -> None:
     """Promise two different lengths."""
-    data = encoded(exchange.whole())
+    data = exchange.encoded(exchange.whole())
     lengths = (("Content-Length", str(len(data))), ("Content-Length", str(len(data) + 7)))
     exchange.begin(200, ("Content-Type", JSON_TYPE), *lengths)
     exchange.connection.write(data)
@@ -156,7 +156,7 @@ def two_lengths(exchange: Exchange) -> None:
 def chunk_extensions(exchange: Exchange) -> None:
     """Use what the chunked coding allows and hardly anybody sends: extensions and trailers."""
     body = exchange.whole()
-    data = encoded(body)
+    data = exchange.encoded(body)
     exchange.begin_body(JSON_TYPE)
     exchange.said.hear(body)
     size, rest = chunk(data).split(b"\r\n", 1)
@@ -183,7 +183,7 @@ def gzip_bomb(exchange: Exchange) -> None:
 
 
 def _bad_utf8(data: bytes) -> bytes:
-    return data.replace(b'"object"', b'"\xff\xfe\xc3":1,"object"', 1)
+    return data.replace(b"{", b'{"\xff\xfe\xc3":1,', 1)
 
 
 def _half(data: bytes) -> bytes:

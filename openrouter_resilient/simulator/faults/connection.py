@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openrouter_resilient.simulator.exchange import FOR_EVER, JSON_TYPE, answer_healthily, encoded
+from openrouter_resilient.simulator.exchange import FOR_EVER, JSON_TYPE, answer_healthily
 from openrouter_resilient.simulator.listener import Listener
 from openrouter_resilient.simulator.message import response_head
 from openrouter_resilient.simulator.row import ENCRYPTED, PortState, Row
@@ -79,7 +79,7 @@ def body_until_close(exchange: Exchange) -> None:
     body = exchange.whole()
     exchange.begin(200, ("Content-Type", JSON_TYPE), ("Connection", "close"))
     exchange.said.hear(body)
-    exchange.connection.write(encoded(body))
+    exchange.connection.write(exchange.encoded(body))
     exchange.cut()
 
 

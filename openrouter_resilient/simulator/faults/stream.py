@@ -13,7 +13,6 @@ from openrouter_resilient.simulator.exchange import (
     FOR_EVER,
     HTML_TYPE,
     answer_healthily,
-    event_bytes,
 )
 from openrouter_resilient.simulator.row import Row, either
 
@@ -70,7 +69,7 @@ def end_without_finish(exchange: Exchange) -> None:
 def done_without_finish(exchange: Exchange) -> None:
     """Send the sentinel before the stream is whole."""
     send_events(exchange, before_break(exchange))
-    exchange.piece(exchange.face.done)
+    exchange.piece(exchange.done)
     exchange.finish()
 
 
@@ -80,7 +79,7 @@ def cut_within(split: bytes) -> Play:
     def play(exchange: Exchange) -> None:
         kept = before_break(exchange)
         send_events(exchange, kept)
-        data = event_bytes(_with_umlaut(exchange.events()[min(len(kept), 1)].chunk))
+        data = exchange.event_bytes(_with_umlaut(exchange.events()[min(len(kept), 1)].chunk))
         at = data.find(split) + 1 or len(data) // 2
         exchange.piece(data[:at])
         exchange.cut()
@@ -121,7 +120,7 @@ def bad_event(exchange: Exchange) -> None:
     exchange.piece(b'data: {"id": "gen-, "choices": [}\n\n')
     for event in events[kept:]:
         exchange.event(event)
-    exchange.piece(exchange.face.done)
+    exchange.piece(exchange.done)
     exchange.finish()
 
 
@@ -133,7 +132,7 @@ def page_for_events(exchange: Exchange) -> None:
 def done_only(exchange: Exchange) -> None:
     """Send the sentinel and nothing else."""
     exchange.begin_events()
-    exchange.piece(exchange.face.done)
+    exchange.piece(exchange.done)
     exchange.finish()
 
 
@@ -151,7 +150,7 @@ def big_line(exchange: Exchange) -> None:
     for _ in range(exchange.count("megabytes")):
         exchange.piece(b"x" * MEGABYTE)
     exchange.piece(b'"}}]}\n\n')
-    exchange.piece(exchange.face.done)
+    exchange.piece(exchange.done)
     exchange.finish()
 
 
@@ -166,7 +165,7 @@ def written(write: Callable[[bytes], bytes], *, done: bool = True, size: int = 0
             opening = b"\xef\xbb\xbf" if write is _with_bom and not number else b""
             _in_parts(exchange, opening + data, size)
         if done:
-            _in_parts(exchange, write(exchange.face.done), size)
+            _in_parts(exchange, write(exchange.done), size)
         exchange.finish()
 
     return play
@@ -177,14 +176,14 @@ def rearranged(arrange: Callable[[Exchange, list[Event]], list[Event]]) -> Play:
 
     def play(exchange: Exchange) -> None:
         send_events(exchange, arrange(exchange, exchange.events()))
-        exchange.piece(exchange.face.done)
+        exchange.piece(exchange.done)
         exchange.finish()
 
     return play
 
 
 def _in_parts(exchange: Exchange, data: bytes, size: int) -> None:
-    for start in range(0, len(data), size or len(data)):
+    for start in range(0, len(data), size or len(data) or 1):
         exchange.piece(data[start : start + (size or len(data))])
 
 

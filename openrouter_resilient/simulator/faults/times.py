@@ -9,7 +9,6 @@ from openrouter_resilient.simulator.exchange import (
     FOR_EVER,
     JSON_TYPE,
     answer_healthily,
-    encoded,
 )
 from openrouter_resilient.simulator.message import response_head
 from openrouter_resilient.simulator.row import Row, either
@@ -56,7 +55,7 @@ def drip_body(exchange: Exchange) -> None:
     """Write a good body one byte at a time."""
     body = exchange.whole()
     exchange.begin_body(JSON_TYPE)
-    *first, last = encoded(body)
+    *first, last = exchange.encoded(body)
     for byte in first:
         exchange.piece(bytes([byte]))
         exchange.wait(exchange.number("interval"))
@@ -72,7 +71,7 @@ def first_token_late(exchange: Exchange) -> None:
     exchange.wait_aloud(exchange.number("seconds"), exchange.face.comment)
     for event in events:
         exchange.event(event)
-    exchange.piece(exchange.face.done)
+    exchange.piece(exchange.done)
     exchange.finish()
 
 
@@ -82,7 +81,7 @@ def json_late(exchange: Exchange) -> None:
     exchange.begin_body(JSON_TYPE)
     exchange.wait_aloud(exchange.number("seconds"), exchange.face.whole_padding)
     exchange.said.hear(body)
-    exchange.piece(encoded(body))
+    exchange.piece(exchange.encoded(body))
     exchange.finish()
 
 
@@ -105,14 +104,14 @@ def stall(exchange: Exchange) -> None:
                 exchange.wait(exchange.number("seconds"))
             tokens += 1
         exchange.event(event)
-    exchange.piece(exchange.face.done)
+    exchange.piece(exchange.done)
     exchange.finish()
 
 
 def stall_in_body(exchange: Exchange) -> None:
     """Stop in the middle of a body for a while, then go on; the whole form of `stall`."""
     body = exchange.whole()
-    data = encoded(body)
+    data = exchange.encoded(body)
     exchange.begin_body(JSON_TYPE)
     exchange.piece(data[: len(data) // 2])
     exchange.wait(exchange.number("seconds"))
@@ -128,14 +127,14 @@ def slow_but_steady(exchange: Exchange) -> None:
     for event in events:
         exchange.wait(exchange.number("interval"))
         exchange.event(event)
-    exchange.piece(exchange.face.done)
+    exchange.piece(exchange.done)
     exchange.finish()
 
 
 def slow_body(exchange: Exchange) -> None:
     """Write a body in ten parts, waiting before each; the whole form of `slow_but_steady`."""
     body = exchange.whole()
-    data = encoded(body)
+    data = exchange.encoded(body)
     size = -(-len(data) // 10)
     exchange.begin_body(JSON_TYPE)
     exchange.said.hear(body)

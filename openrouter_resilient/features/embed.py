@@ -1,0 +1,180 @@
+"""Texts into vectors: in batches, in their order, and never two models' vectors mixed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, overload
+
+from openrouter_resilient.endpoints.forms import DIALECTS
+from openrouter_resilient.endpoints.table import parse_route
+from openrouter_resilient.errors import ConfigurationError
+from openrouter_resilient.given import check_seconds
+from openrouter_resilient.routing.plan import Route, bare_model
+from openrouter_resilient.shapes import EMBEDDINGS, Request
+
+if TYPE_CHECKING:
+    from openrouter_resilient.client import Client
+    from openrouter_resilient.endpoints.table import Endpoint
+    from openrouter_resilient.served import Served
+
+FIRST_S = 10.0  # until a batch's reply; a model that embeds answers in one piece, and soon
+CHARACTERS_A_SECOND = 40_000  # what a long batch adds to it
+
+
+@dataclass(frozen=True)
+class Embeddings(Sequence[list[float]]):
+    """Vectors, in the order of their texts. A sequence, so that `numpy.array()` takes it.
+
+    Attributes:
+        vectors: list of N lists of D floats; not in the repr.
+        served: who made them, one record a batch.
+    """
+
+    vectors: list[list[float]] = field(repr=False)
+    served: tuple[Served, ...]
+
+    @property
+    def model(self) -> str | None:
+        """What the replies named."""
+        return self.served[0].model
+
+    @property
+    def cost(self) -> float | None:
+        """In USD, as reported; None if a batch's is unknown."""
+        costs = [served.cost for served in self.served]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if len(known) == len(costs) else None
+
+    def __repr__(self) -> str:
+        """Say how many there are and who made them."""
+        size = len(self.vectors[0])
+        endpoints = ", ".join(dict.fromkeys(served.endpoint for served in self.served))
+        return f"<Embeddings: {len(self)} of {size} numbers, {self.model} via {endpoints}>"
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.vectors)
+
+    @overload
+    def __getitem__(self, index: int) -> list[float]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[list[float]]: ...
+    def __getitem__(self, index: int | slice) -> list[float] | list[list[float]]:
+        """The vector of a text."""
+        return self.vectors[index]
+
+    def __iter__(self) -> Iterator[list[float]]:
+        """One after the other."""
+        return iter(self.vectors)
+
+
+def embed(  # noqa: PLR0913  the arguments of the method
+    client: Client,
+    texts: str | Sequence[str],
+    *,
+    model: str,
+    fallbacks: Sequence[str] | None,
+    batch_size: int,
+    deadline: float | None,
+    params: Mapping[str, Any],
+) -> Embeddings:
+    """See `Abilities.embed`."""
+    listed = _listed(texts)
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    routes = routes_to(model, fallbacks, client.endpoints)
+    check_seconds(deadline=deadline)
+    clock = client._carrier.clock
+    ends_at = clock.now() + (deadline or client._deadline)
+    vectors: list[list[float]] = []
+    served: list[Served] = []
+    for at in range(0, len(listed), batch_size):
+        batch = listed[at : at + batch_size]
+        left = max(ends_at - clock.now(), 0.001) if at else deadline
+        made, record = _batch(client, routes, batch, left, params)
+        vectors += made
+        served.append(record)
+    _check_lengths(vectors, served)
+    return Embeddings(vectors, tuple(served))
+
+
+def routes_to(
+    model: str, fallbacks: Sequence[str] | None, endpoints: Mapping[str, Endpoint]
+) -> list[Route]:
+    """Where this very model is served, in order.
+
+    Raises:
+        ConfigurationError: a fallback names another model, or no key is set.
+    """
+    first = parse_route(model, endpoints)
+    others = [parse_route(text, endpoints) for text in fallbacks or ()]
+    for route in others:
+        if bare_model(route.models[0]) != bare_model(first.models[0]):
+            raise ConfigurationError(
+                f"{route} is another model than {first}; vectors of two models do not mix"
+            )
+    if fallbacks is None:
+        others = list(_twins(first, endpoints))
+    usable = [route for route in (first, *others) if _has_key(endpoints[route.endpoint])]
+    if not usable:
+        raise ConfigurationError(
+            f"no key is set that {model} could be asked with; set OPENROUTER_API_KEY, or give "
+            "fallbacks that serve it"
+        )
+    return list(dict.fromkeys(usable))
+
+
+def _twins(first: Route, endpoints: Mapping[str, Endpoint]) -> Iterator[Route]:
+    """The same model at its author's own endpoint, and the other way round."""
+    author, slash, name = first.models[0].partition("/")
+    for endpoint in endpoints.values():
+        speaks = EMBEDDINGS in DIALECTS[endpoint.dialect].forms
+        if not speaks or endpoint.name == first.endpoint:
+            continue
+        if slash and endpoint.author == author and ":" not in name and "@" not in name:
+            yield Route(endpoint.name, (name,))
+        own = endpoints[first.endpoint].author
+        if not slash and own and endpoint.dialect == "openrouter":
+            yield Route(endpoint.name, (f"{own}/{first.models[0]}",))
+
+
+def _has_key(endpoint: Endpoint) -> bool:
+    """A server of one's own may want none."""
+    return endpoint.key is not None or endpoint.dialect == "generic"
+
+
+def _batch(
+    client: Client,
+    routes: Sequence[Route],
+    texts: list[str],
+    deadline: float | None,
+    params: Mapping[str, Any],
+) -> tuple[list[list[float]], Served]:
+    given = {name: value for name, value in params.items() if value is not None}
+    request = Request([], {"input": texts, **given}, operation=EMBEDDINGS)
+    patience = FIRST_S + sum(map(len, texts)) / CHARACTERS_A_SECOND
+    completion = client._answer(client._planned(request, routes, deadline, patience, "whole"))
+    vectors: list[list[float]] = completion.choices[0].message["embeddings"]
+    if len(vectors) != len(texts):
+        raise ValueError(f"{len(texts)} texts were sent, and {len(vectors)} vectors came")
+    return vectors, completion.served
+
+
+def _listed(texts: str | Sequence[str]) -> list[str]:
+    listed = [texts] if isinstance(texts, str) else list(texts)
+    for place, text in enumerate(listed):
+        if not isinstance(text, str):
+            raise TypeError(f"text {place} must be a text, not {type(text).__name__}")
+        if not text.strip():
+            raise ValueError(f"text {place} is empty")
+    if not listed:
+        raise ValueError("there is no text to embed")
+    return listed
+
+
+def _check_lengths(vectors: list[list[float]], served: list[Served]) -> None:
+    lengths = {len(vector) for vector in vectors}
+    if len(lengths) > 1:
+        who = ", ".join(str(record.endpoint) for record in served)
+        raise ValueError(f"vectors of different lengths came ({sorted(lengths)}) from {who}")

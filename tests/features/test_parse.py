@@ -1,0 +1,295 @@
+"""An answer of a form: held to, checked, unwrapped, and asked for once more."""
+
+from __future__ import annotations
+
+import enum
+import json
+import pickle
+import time
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, Field, ValidationError
+
+from openrouter_resilient import (
+    ConfigurationError,
+    InvalidStructuredOutput,
+    Parsed,
+    RoutesExhausted,
+)
+from openrouter_resilient.features.parse import candidates, form_of
+
+
+class River(BaseModel):
+    name: str
+    length_km: int = Field(ge=1, le=7000)
+
+
+class Color(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+    lives: int
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+    tricks: list[str]
+
+
+class Zoo(BaseModel):
+    animals: list[Annotated[Cat | Dog, Field(discriminator="kind")]]
+    colour: Color
+    note: str | None = None
+
+
+class Node(BaseModel):
+    name: str
+    children: list[Node] = []
+
+
+class Loose(BaseModel):
+    counts: dict[str, int]
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "size": {"enum": ["small", "big"]}},
+    "required": ["city", "size"],
+}
+DANUBE = {"name": "Danube", "length_km": 2850}
+GOOD = json.dumps(DANUBE)
+
+
+def says(*answers):
+    """Answers one after the other; the last again and again."""
+    left = list(answers)
+    return lambda _face, _body: left.pop(0) if len(left) > 1 else left[0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "raw", "value"),
+    [
+        (River, DANUBE, River(name="Danube", length_km=2850)),
+        (Zoo, {"animals": [{"kind": "cat", "lives": 9}, {"kind": "dog", "tricks": []}],
+               "colour": "red", "note": None},
+         Zoo(animals=[Cat(kind="cat", lives=9), Dog(kind="dog", tricks=[])], colour=Color.RED)),
+        (Node, {"name": "a", "children": [{"name": "b", "children": []}]},
+         Node(name="a", children=[Node(name="b")])),
+        (Loose, {"counts": {"a": 1}}, Loose(counts={"a": 1})),
+        (list[int], {"value": [1, 2]}, [1, 2]),
+        (int | str, {"value": "x"}, "x"),
+        (Color, {"value": "blue"}, Color.BLUE),
+        (dict[str, int], {"a": 1}, {"a": 1}),
+        (tuple[int, str], {"value": [1, "a"]}, (1, "a")),
+        (SCHEMA, {"city": "Ulm", "size": "big"}, {"city": "Ulm", "size": "big"}),
+    ],
+)  # fmt: skip
+def test_an_answer_becomes_an_instance(simulator, make_client, served_by, shape, raw, value):
+    simulator.answer = json.dumps(raw)
+
+    parsed = make_client().parse("Which?", shape)
+
+    assert value == parsed.value
+    assert isinstance(parsed, Parsed)
+    assert served_by == parsed.served.endpoint
+    assert json.dumps(raw) == parsed.text
+
+
+@pytest.mark.parametrize("shape", [River, Zoo, Node, list[River], Color, int | str])
+@pytest.mark.parametrize("fallback", ["openai:gpt-4o", "anthropic:claude-sonnet-4-5"])
+def test_each_api_is_held_to_the_schema_by_itself(simulator, make_client, shape, fallback):
+    """The simulator answers with what the schema it was sent allows."""
+    simulator.outage("openrouter")
+
+    assert make_client(fallbacks=[fallback]).parse("Which?", shape, repairs=0).value is not None
+
+
+def test_openrouter_is_told_to_ask_only_providers_that_hold_to_it(simulator, make_client):
+    make_client().parse("Which?", River, provider={"sort": "price"})
+
+    body = simulator.requests[0].body
+    assert {"require_parameters": True, "sort": "price"} == body["provider"]
+    schema = body["response_format"]["json_schema"]
+    assert schema["strict"] is True
+    assert ["name", "length_km"] == schema["schema"]["required"]
+    assert schema["schema"]["additionalProperties"] is False
+
+
+def test_what_no_api_holds_to_alike_is_said_in_the_description():
+    schema = form_of(River).response_format()["json_schema"]["schema"]
+
+    assert {"type": "integer", "description": "(maximum: 7000, minimum: 1)"} == (
+        schema["properties"]["length_km"]
+    )
+
+
+@pytest.mark.parametrize("shape", [Loose, dict[str, int], tuple[int, str], Any])
+def test_a_form_that_leaves_something_open_is_not_called_strict(shape):
+    assert form_of(shape).response_format()["json_schema"]["strict"] is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"```json\n{GOOD}\n```",
+        f"Sure! Here it is:\n```\n{GOOD}\n```\nAnything else?",
+        f"The river you mean is {GOOD}, I think.",
+        f"  {GOOD}\n",
+        f"{GOOD} or, to say it again, {GOOD}",
+    ],
+)
+def test_wrapping_is_taken_off(simulator, make_client, text):
+    simulator.answer = text
+
+    assert River(**DANUBE) == make_client().parse("Which?", River, repairs=0).value
+
+
+def test_of_two_different_answers_none_is_chosen(simulator, make_client):
+    simulator.answer = f'{GOOD} or rather {{"name": "Rhine", "length_km": 1233}}'
+
+    with pytest.raises(InvalidStructuredOutput) as caught:
+        make_client().parse("Which?", River, repairs=0)
+
+    assert "several" in str(caught.value.error)
+
+
+def test_a_text_of_nothing_but_brackets_takes_no_time():
+    began = time.monotonic()
+
+    assert [] == candidates("[" * 1_000_000)
+    assert time.monotonic() - began < 1.0
+
+
+def test_brackets_that_are_no_json_are_passed_over():
+    assert [{"a": 1}] == candidates('see [1, footnote] and {this}: {"a": 1}')
+
+
+def test_a_wrong_answer_is_asked_for_again_elsewhere_with_what_was_wrong(simulator, make_client):
+    simulator.answer = says('{"name": "Danube"}', GOOD)
+
+    parsed = make_client().parse("Which?", River)
+
+    first, second = simulator.requests
+    assert River(**DANUBE) == parsed.value
+    assert ("openrouter", "openai") == (first.face, second.face)
+    said, again = second.body["messages"][-2:]
+    assert ("assistant", '{"name": "Danube"}') == (said["role"], said["content"])
+    assert "length_km: Field required" in again["content"]
+    assert ["openrouter", "openai"] == [a.endpoint for a in parsed.served.attempts]
+    assert [1, 2] == [a.number for a in parsed.served.attempts]
+
+
+def test_a_wrong_answer_during_an_outage_is_mended_by_whoever_is_left(simulator, make_client):
+    simulator.outage("openrouter")
+    simulator.answer = says("no idea", GOOD)
+
+    parsed = make_client().parse("Which?", River)
+
+    assert ["openai", "openai"] == [request.face for request in simulator.requests]
+    assert "openai" == parsed.served.endpoint
+
+
+@pytest.mark.parametrize(("repairs", "requests"), [(0, 1), (1, 2), (3, 4)])
+def test_it_is_asked_again_so_often_and_no_more(simulator, make_client, repairs, requests):
+    simulator.answer = '{"name": 7}'
+
+    with pytest.raises(InvalidStructuredOutput) as caught:
+        make_client().parse("Which?", River, repairs=repairs)
+
+    assert requests == len(simulator.requests) == len(caught.value.history)
+    assert '{"name": 7}' == caught.value.text
+    assert isinstance(caught.value.error, ValidationError)
+
+
+def test_the_exception_shows_no_answer_in_its_message_repr_or_pickle(simulator, make_client):
+    simulator.answer = '{"name": "a secret"}'
+
+    with pytest.raises(InvalidStructuredOutput) as caught:
+        make_client().parse("Which?", River)
+
+    copy = pickle.dumps(caught.value)
+    assert "secret" not in f"{caught.value}{caught.value!r}"
+    assert b"secret" not in copy
+    assert caught.value.history == pickle.loads(copy).history
+
+
+def test_a_schema_without_a_class_is_checked_as_well(simulator, make_client):
+    simulator.answer = '{"city": "Ulm", "size": "huge"}'
+
+    with pytest.raises(InvalidStructuredOutput) as caught:
+        make_client().parse("Which?", SCHEMA, repairs=0)
+
+    assert "the answer.size should be one of ['small', 'big']" == str(caught.value.error)
+
+
+def test_a_refusal_is_not_asked_again(simulator, make_client):
+    simulator.answer = lambda _face, _body: {"content": None, "refusal": "I'd rather not."}
+
+    with pytest.raises(InvalidStructuredOutput, match="Refused"):
+        make_client().parse("Which?", River)
+
+    assert 1 == len(simulator.requests)
+
+
+def test_the_deadline_holds_for_all_that_is_asked(simulator, make_client):
+    simulator.answer = "no idea"
+    simulator.latency("openrouter", first_token=0.3)
+    simulator.latency("openai", first_token=0.3)
+    began = time.monotonic()
+
+    with pytest.raises(InvalidStructuredOutput):
+        make_client().parse("Which?", River, repairs=50, deadline=1.0)
+
+    assert time.monotonic() - began < 1.2
+
+
+def test_where_a_model_cannot_be_held_to_a_schema_it_is_told_in_words(simulator, make_client):
+    simulator.outage("openrouter")
+    simulator.answer = GOOD
+
+    parsed = make_client(fallbacks=["groq:llama-3.3-70b-versatile"]).parse("Which?", River)
+
+    body = simulator.requests[0].body
+    assert River(**DANUBE) == parsed.value
+    assert "response_format" not in body
+    assert "length_km" in body["messages"][0]["content"]
+
+
+def test_where_no_provider_at_openrouter_holds_to_a_schema_it_is_told_in_words(
+    simulator, make_client
+):
+    simulator.play("openrouter", "status_404_no_endpoints", times=1)
+    simulator.answer = GOOD
+
+    parsed = make_client(fallbacks=(), rounds=1).parse("Which?", River)
+
+    assert River(**DANUBE) == parsed.value
+    assert ["no_provider", None] == [a.fault for a in parsed.served.attempts]
+    assert "response_format" not in simulator.requests[1].body
+
+
+def test_a_call_that_does_not_check_its_answer_is_never_told_in_words(simulator, make_client):
+    simulator.outage("openrouter")
+    schema = form_of(River).response_format()
+
+    with pytest.raises(RoutesExhausted, match="cannot hold an answer to response_format"):
+        make_client(fallbacks=["groq:llama-3.3-70b-versatile"], rounds=1).complete(
+            "Which?", response_format=dict(schema)
+        )
+
+    assert not simulator.requests
+
+
+def test_a_system_text_and_messages_stay_where_they_are(simulator, make_client):
+    make_client().parse([{"role": "user", "content": "Which?"}], River, system="Be brief.")
+
+    assert ["system", "user"] == [m["role"] for m in simulator.requests[0].body["messages"]]
+
+
+def test_what_complete_refuses_parse_refuses(make_client):
+    with pytest.raises(ConfigurationError):
+        make_client().parse("hi", River, deadline=-1.0)
