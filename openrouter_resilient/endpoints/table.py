@@ -24,7 +24,7 @@ DEFAULT_MODELS = (
 )
 
 
-DIALECTS = ("openrouter", "openai", "groq", "anthropic", "generic")
+DIALECTS = ("openrouter", "openai", "groq", "anthropic", "anthropic-openai", "generic")
 
 
 @dataclass(frozen=True)
