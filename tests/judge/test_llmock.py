@@ -20,6 +20,8 @@ from openrouter_resilient import (
 
 pytest.importorskip("llmock", reason="the judge is an extra: pip install '.[judge]'")
 
+BETWEEN_CHUNKS_MS = 20  # so that it is still sending, and sees a client that stops reading
+
 
 @pytest.fixture
 def make_client(llmock):
@@ -72,6 +74,7 @@ def test_two_rate_limits_in_a_row_are_waited_for(llmock, make_client):
 @pytest.mark.parametrize("fault", ["disconnect", "truncate", "corrupt"])
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_no_half_answer_is_taken_for_a_whole_one(llmock, make_client, fault, after):
+    llmock.pace(BETWEEN_CHUNKS_MS)
     getattr(llmock, fault)(after_chunks=after)
 
     answer = make_client().complete("Tell me of the Danube.")
@@ -82,11 +85,13 @@ def test_no_half_answer_is_taken_for_a_whole_one(llmock, make_client, fault, aft
 
 @pytest.mark.parametrize("fault", ["disconnect", "truncate", "corrupt"])
 def test_a_stream_that_breaks_says_so_and_can_be_asked_again(llmock, make_client, fault):
+    llmock.pace(BETWEEN_CHUNKS_MS)
     getattr(llmock, fault)(after_chunks=3)
     client = make_client()
 
     with pytest.raises(StreamInterrupted) as caught, client.stream("hi") as stream:
         list(stream)
+    assert 1 == len(llmock.requests)  # it waits until the judge has seen the first one's end
     with client.stream("hi") as stream:
         assert list(stream)
 

@@ -212,6 +212,17 @@ def test_this_machine_can_be_reached(host):
     assert [] == attempts
 
 
+@pytest.mark.parametrize(
+    ("family", "address"),
+    [(INET, ("127.0.0.9", 9)), (INET6, ("::1", 9)), (INET6, ("::ffff:127.0.0.1", 9))],
+)
+def test_every_form_of_this_machines_address_is_allowed(family, address):
+    with offline() as attempts:
+        attempt(lambda: over_a_socket(family, STREAM, "connect_ex", address))
+
+    assert [] == attempts
+
+
 def test_a_name_that_never_resolves_is_no_attempt():
     with offline() as attempts:
         error = attempt(lambda: socket.getaddrinfo("simulated.invalid", 443))

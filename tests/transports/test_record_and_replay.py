@@ -62,6 +62,13 @@ def test_a_replay_answers_as_it_was_answered_with_no_key_and_no_server(
     )
 
 
+@pytest.mark.parametrize("wire", ["stream", "whole"])
+def test_a_line_says_that_its_answer_is_whole(make_client, lesson, wire):
+    make_client(record=lesson, wire=wire).complete("hi")
+
+    assert "whole" == lines(lesson)[1]["end"]
+
+
 def test_served_says_that_it_was_replayed(make_client, make_replay, lesson):
     asked = make_client(record=lesson).complete("hi")
 
