@@ -154,9 +154,9 @@ class Carrier:
                 exchange.begin()
             ready = self._receive(exchange, spoken.ready if spoken else [], drain=drain)
         except Broken as broken:
-            self._record(call, attempt, exchange, started_at, masked(broken.fault, self._keys))
             if exchange is not None:
                 exchange.close()
+            self._record(call, attempt, exchange, started_at, masked(broken.fault, self._keys))
             return None
         except BaseException:  # Ctrl-C above all: leave nothing behind, and let it through
             self.board.abandon(attempt)
