@@ -2,7 +2,7 @@
 
 Where a second route is worth asking, each attempt runs in a thread of its own up to its first
 token, so that the caller's thread notices the time whatever an attempt is stuck in: a name that
-does not resolve, a handshake, an upload. (It costs 0.2 ms.) A call without `hedge_after`, or with
+does not resolve, a handshake, an upload. A call without `hedge_after`, or with
 nobody to turn to, makes no thread.
 """
 

@@ -140,13 +140,17 @@ def test_one_text_is_no_list_of_prompts(make_client):
         make_client().map("hi")
 
 
-def test_no_thread_stays(make_client):
-    make_client().map(prompts(10), progress=False)
-
+def no_thread_stays():
     for thread in threading.enumerate():
         if thread.name == "openrouter-map":
             thread.join(5)
-    assert "openrouter-map" not in {thread.name for thread in threading.enumerate()}
+    return "openrouter-map" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_its_threads_end_with_it(make_client):
+    make_client().map(prompts(10), progress=False)
+
+    assert no_thread_stays()
 
 
 def test_a_limit_slows_everybody_down_and_loses_nobody(simulator, make_client):
@@ -221,6 +225,7 @@ def test_ctrl_c_keeps_what_is_done_and_gets_out_at_once(simulator, make_client):
     assert isinstance(caught.value, KeyboardInterrupt)
     assert "10 of 40" in str(caught.value)
     assert time.monotonic() - began < 5
+    assert no_thread_stays()  # each was hung up on, and does not wait for its answer any more
     simulator.heal()
     assert client.complete("still").served.endpoint == "openrouter"  # no breaker has heard of it
 
