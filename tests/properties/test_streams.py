@@ -14,9 +14,9 @@ from openrouter_resilient.wire.sse import SSEDecoder
 
 PIECES = st.lists(
     st.sampled_from(
-        [b"data: ", b"data:", b"data", b": c", b"event: e", b"a", "ü🏔".encode(), b"\xef\xbb\xbf",
-         b"\n", b"\n\n", b"\r", b"\r\n", b"\r\n\r\n", b" ", b"\xff", b"\xc3", b"[DONE]", b"{}",
-         b"0123456789"]
+        [b"data: a\n\n", b"data: ", b"data:", b"data", b": c", b"event: e", b"a", "ü🏔".encode(),
+         b"\xef\xbb\xbf", b"\n", b"\n\n", b"\r", b"\r\n", b"\r\n\r\n", b" ", b"\xff", b"\xc3",
+         b"[DONE]", b"{}", b"0123456789"]
     ),
     max_size=30,
 ).map(b"".join)  # fmt: skip
@@ -111,6 +111,15 @@ def fault_of(assembly, chunk):
     except Broken as broken:
         return broken.fault.kind
     return None
+
+
+@given(st.lists(DELTA, max_size=6))
+def test_arbitrary_deltas_of_one_choice_make_up_a_message_or_are_called_unreadable(deltas):
+    assembly = Assembly()
+    faults = {fault_of(assembly, {"choices": [{"index": 0, "delta": one}]}) for one in deltas}
+
+    assert {None, Kind.UNREADABLE} >= faults
+    assert isinstance(assembly.body()["choices"], list)
 
 
 @given(CHUNKS)
