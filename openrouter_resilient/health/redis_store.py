@@ -23,6 +23,7 @@ from openrouter_resilient.wire.clock import monotonic
 
 LOG = logging.getLogger("openrouter_resilient")
 FRESH_S = 1.0  # how old what was read may be before it is read again
+STALE_S = 2.0  # older than this it is worth every call's waiting
 LONGEST_WAIT_S = 0.05  # what sharing may cost a call that meets a Redis in trouble
 IDLE_S = 10.0  # without a call the thread ends, and closes the connection
 SAID_FOR_S = 60.0  # a trouble that comes and goes is told once a minute at the most
@@ -30,10 +31,10 @@ SAID_FOR_S = 60.0  # a trouble that comes and goes is told once a minute at the 
 
 @dataclass(frozen=True)
 class Found:
-    """What stood in Redis, by endpoint: the bytes, and the seconds left to them when read."""
+    """What stood in Redis, by endpoint: the bytes, the seconds left to them, and when that was."""
 
-    words: Mapping[str, tuple[bytes, float]] = field(default_factory=dict)
-    read_at: float = 0.0
+    words: Mapping[str, tuple[bytes, float, float]] = field(default_factory=dict)
+    read_at: float = float("-inf")
 
 
 class _Job:
@@ -91,12 +92,15 @@ class RedisStore:
         self._ask_to_read(monotonic())
 
     def found(self) -> Found:
-        """What stands in Redis, read within the last second if that can be had within 50 ms."""
+        """What stands in Redis, read within the last second if that can be had within 50 ms.
+
+        In a busy process one call a second waits for it, and the others go on with what is known.
+        """
         now = monotonic()
-        if now - self._asked_at >= FRESH_S:
-            self._ask_to_read(now)
+        asked = now - self._asked_at >= FRESH_S and self._ask_to_read(now)
         reading = self._reading
-        if reading is not None and not reading.done.is_set():
+        must_know = asked or now - self._found.read_at > STALE_S
+        if must_know and reading is not None and not reading.done.is_set():
             self._wait(reading)
         return self._found
 
@@ -113,8 +117,8 @@ class RedisStore:
         """
         with self._wake:
             self._pending[name] = (text, expires_at)
-            found = self._found
-            words = {**found.words, name: (text.encode(), expires_at - found.read_at)}
+            now, found = monotonic(), self._found
+            words = {**found.words, name: (text.encode(), expires_at - now, now)}
             self._found = replace(found, words=words)
         self._wait(self._post(self._write_pending))
 
@@ -145,14 +149,15 @@ class RedisStore:
         if thread is not None:
             thread.join(LONGEST_WAIT_S)
 
-    def _ask_to_read(self, now: float) -> None:
-        """Have it read, unless another call has just asked or the last reading is under way."""
+    def _ask_to_read(self, now: float) -> bool:
+        """Have it read; False if another call has just asked, or is still being answered."""
         with self._wake:
             busy = self._reading is not None and not self._reading.done.is_set()
             if busy or now - self._asked_at < FRESH_S:
-                return
+                return False
             self._asked_at = now
             self._reading = self._post(self._read)
+            return True
 
     def _post(self, do: Callable[[Link], Any]) -> _Job:
         job = _Job(do, monotonic())
@@ -198,7 +203,8 @@ class RedisStore:
         words = self._try("use", link.read, self._names)
         if words is None:
             return None
-        self._found = Found(words, monotonic())
+        now = monotonic()
+        self._found = Found({name: (*word, now) for name, word in words.items()}, now)
         if self._pending:
             self._write_pending(link)
         return True

@@ -124,13 +124,13 @@ class RedisSharing:
 
     def _understood(self, found: Found) -> dict[str, Word]:
         words = {}
-        for name, (data, left) in found.words.items():
+        for name, (data, left, read_at) in found.words.items():
             row = self._endpoints.get(name)
             said = self._read(name, data) if row is not None else None
             if row is None or said is None or not said.concerns(row):
                 continue
-            wall = self._clock.wall() - (self._clock.now() - found.read_at)
-            word = heard(said, left=left, now=found.read_at, wall=wall)
+            wall = self._clock.wall() - (self._clock.now() - read_at)
+            word = heard(said, left=left, now=read_at, wall=wall)
             if word is not None:
                 words[name] = word
         return words

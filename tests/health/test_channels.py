@@ -121,7 +121,11 @@ def test_mail_goes_over_tls_with_a_login(make_mailbox, starttls):
         (("smtps", "smtp"), "it did not answer|it does not take the message"),
     ],
 )
-def test_mail_that_is_not_taken_says_why_and_shows_no_password(make_mailbox, change, why):
+def test_mail_that_is_not_taken_says_why_and_shows_no_password(
+    make_mailbox, monkeypatch, change, why
+):
+    monkeypatch.setattr(module, "LIMIT_S", 3.0)
+    monkeypatch.setattr(module, "TRIES", 1)
     mailbox = make_mailbox()
     (channel,) = made(email=mailbox.url.replace(*change))
 

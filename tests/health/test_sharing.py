@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -57,8 +58,10 @@ class Process:
         return self.end()
 
     def close(self):
-        self._process.stdin.close()
+        self._process.kill()
         self._process.wait(10)
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.stdout.close()
 
 
