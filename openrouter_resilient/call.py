@@ -96,9 +96,9 @@ class Carrier:
             exchange = self._open(call, attempt)
             ready = self._receive(exchange, drain=drain)
         except Broken as broken:
-            self._record(call, attempt, exchange, started_at, masked(broken.fault, self._keys))
             if exchange is not None:
                 exchange.close()
+            self._record(call, attempt, exchange, started_at, masked(broken.fault, self._keys))
             return None
         except BaseException:  # Ctrl-C above all: leave nothing behind, and let it through
             self.board.abandon(attempt)

@@ -16,7 +16,7 @@ from openrouter_resilient.errors import (
     ResilientError,
     RoutesExhausted,
 )
-from openrouter_resilient.routing.faults import Fault, Kind, Scope
+from openrouter_resilient.routing.faults import Kind, Scope
 from openrouter_resilient.routing.plan import Plan
 from openrouter_resilient.routing.step import History, Outcome, Reason, Stop
 from openrouter_resilient.served import Served, make_records
@@ -73,20 +73,6 @@ def log_served(served: Served) -> None:
         LOG.info("served by %s", served)
 
 
-def masked(fault: Fault, keys: tuple[str, ...]) -> Fault:
-    """The fault without any of the keys, should a server have echoed one."""
-    message, code = fault.message, fault.code
-    for key in keys:
-        message = message.replace(key, "[key]")
-        code = code.replace(key, "[key]") if code else code
-    if message == fault.message and code == fault.code:
-        return fault
-    return Fault(
-        fault.kind, message, fault.status, code, fault.error_type, fault.retry_after,
-        fault.relayed, fault.request_id,
-    )  # fmt: skip
-
-
 def _refused(history: History) -> RequestRefused:
     """The refusal in the server's own words."""
     outcome = history[-1]
@@ -95,9 +81,10 @@ def _refused(history: History) -> RequestRefused:
     kind = fault.row.raises or ContextTooLong
     endpoint = outcome.attempt.route.endpoint
     status = f" {fault.status}" if fault.status else ""
+    asked = "no fallback was asked" if len(history) == 1 else "so did all who were asked before"
     error = kind(
         f"{endpoint} refused the request{status} ({fault.row.why}): {fault.message}. "
-        "Change the request; no fallback was asked",
+        f"Change the request; {asked}",
         history=make_records(history),
     )
     error.endpoint = endpoint

@@ -24,6 +24,9 @@ DEFAULT_MODELS = (
 )
 
 
+DIALECTS = ("openrouter", "openai", "groq", "anthropic", "generic")
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """One HTTP API that speaks chat completions.
@@ -59,6 +62,10 @@ class Endpoint:
         Raises:
             ConfigurationError: one of them is malformed.
         """
+        if self.dialect not in DIALECTS:
+            raise ConfigurationError(
+                f"no dialect is called {self.dialect!r}; use one of {', '.join(DIALECTS)}"
+            )
         if not re.fullmatch(r"[a-z][a-z0-9_-]*", self.name):
             raise ConfigurationError(f"an endpoint cannot be called {self.name!r}; use a-z, 0-9, _")
         object.__setattr__(self, "base_url", checked_url(self.base_url, self.name))

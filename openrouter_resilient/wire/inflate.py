@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 
+BOMB_BYTES, BOMB_RATIO = 4 * 1024 * 1024, 200  # text packs ten to one, a bomb a thousand to one
 ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 READS_EITHER = zlib.MAX_WBITS | 32  # tells gzip from zlib by the first bytes
 
@@ -20,6 +21,12 @@ class Inflater:
         self._member = zlib.decompressobj(READS_EITHER)
         self._packed = b""
         self._whole = True
+        self._put, self._taken = 0, 0
+
+    @property
+    def bomb(self) -> bool:
+        """Whether so much has come of so little that no more of it should be unpacked."""
+        return self._taken > max(BOMB_BYTES, BOMB_RATIO * self._put)
 
     @property
     def whole(self) -> bool:
@@ -29,6 +36,7 @@ class Inflater:
     def put(self, data: bytes) -> None:
         """Take packed bytes as they came."""
         self._packed += data
+        self._put += len(data)
 
     def take(self, most: int) -> bytes:
         """At most so many unpacked bytes; b"" when more packed ones are needed.
@@ -39,6 +47,7 @@ class Inflater:
         unpacked = b""
         while self._packed and not unpacked:
             unpacked = self._unpack(most)
+        self._taken += len(unpacked)
         return unpacked
 
     def _unpack(self, most: int) -> bytes:

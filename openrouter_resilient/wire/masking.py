@@ -17,7 +17,7 @@ SHORTEST_KEY = 12  # a shorter one guards nothing ("ollama"), and may be a word 
 def masked(told: Told, keys: Sequence[str]) -> Told:
     """The same without any of the keys, wherever a server has put it."""
     shown = repr(told)
-    found = [key for key in keys if len(key) >= SHORTEST_KEY and key in shown]
+    found = [key for key in keys if len(key) >= SHORTEST_KEY and key[:SHORTEST_KEY] in shown]
     if not found:
         return told
     values = {field.name: getattr(told, field.name) for field in fields(told)}
@@ -27,10 +27,18 @@ def masked(told: Told, keys: Sequence[str]) -> Told:
 def _masked(value: Any, keys: Sequence[str]) -> Any:
     if isinstance(value, str):
         for key in keys:
-            value = value.replace(key, INSTEAD)
+            value = _without_beginning(value.replace(key, INSTEAD), key)
         return value
     if isinstance(value, dict):
         return {_masked(name, keys): _masked(part, keys) for name, part in value.items()}
     if isinstance(value, list):
         return [_masked(part, keys) for part in value]
     return value
+
+
+def _without_beginning(text: str, key: str) -> str:
+    """A text that was cut at its longest may end within a key."""
+    for length in range(len(key) - 1, SHORTEST_KEY - 1, -1):
+        if text.endswith(key[:length]):
+            return text[:-length] + INSTEAD
+    return text

@@ -228,6 +228,8 @@ class _Reply:
             inflater.put(data)
             if not data:
                 break
+        if inflater.bomb:
+            raise Broken(Fault(Kind.TOO_BIG, "a small reply that unpacks to very much"))
         if not unpacked and not inflater.whole:
             raise zlib.error("the compressed body ends too early")
         return unpacked

@@ -61,6 +61,17 @@ def test_a_key_that_a_server_echoes_is_masked(make_echo):
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
+def test_a_key_that_is_cut_in_two_where_a_message_ends_is_masked(make_echo):
+    words = "x" * (500 - len(CANARY) // 2 - 1)
+    url = make_echo(401, json.dumps({"error": {"message": f"{words} {CANARY}", "code": 401}}))
+    client = Client("openai/gpt-4o", fallbacks=(), api_key=CANARY, base_url=url, environment={})
+
+    with pytest.raises(ResilientError) as caught:
+        client.complete("hi")
+
+    assert CANARY[:12] not in str(caught.value)
+
+
 def test_a_pickled_client_leaves_its_keys_behind_and_reads_them_where_it_arrives(
     simulator, monkeypatch
 ):

@@ -1,0 +1,231 @@
+"""TLS and proxies in earnest: who is trusted, who is asked, who sees the key, and when it ends."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import pytest
+import trustme
+
+from openrouter_resilient import DeadlineExceeded, RoutesExhausted
+
+from .conftest import pump, read_request
+from .test_deadline import ALLOWED_S, drip, timed
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999\r\n\r\n"
+
+
+def port_of(url):
+    return int(url.split(":")[2].split("/")[0])
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def trusted(authority, monkeypatch, tmp_path):
+    """The environment names the test's authority as one to trust."""
+    bundle = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(bundle)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+
+
+@pytest.fixture
+def serve_tls(authority, serve):
+    """Start a server that speaks TLS under a name; what it plays gets the deciphered socket."""
+
+    def start(play, name="127.0.0.1"):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name).configure_cert(context)
+
+        def handshake(sock, ended):
+            with context.wrap_socket(sock.dup(), server_side=True) as secure:
+                play(secure, ended)
+
+        url, _ = serve(handshake, scheme="https")
+        return url
+
+    return start
+
+
+def to_upstream(simulator):
+    """Pass on to OpenRouter's face, as its TLS front does."""
+
+    def play(sock, _ended):
+        with socket.create_connection(("127.0.0.1", port_of(simulator.url("openrouter")))) as there:
+            pump(sock, there)
+
+    return play
+
+
+def https(url):
+    return url.replace("/v1", "/api/v1")
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_call_over_tls_trusts_the_authority_that_the_environment_names(
+    simulator, make_client, serve_tls
+):
+    client = make_client(base_url=https(serve_tls(to_upstream(simulator))))
+
+    answers = [client.complete("hi"), client.complete("hi", wire="whole")]
+    with client.stream("hi") as stream:
+        answers.append(stream.completion)
+
+    assert ["openrouter"] * 3 == [answer.served.endpoint for answer in answers]
+
+
+def test_an_unknown_authority_is_a_tls_fault_and_the_key_is_not_sent(
+    simulator, make_client, serve_tls
+):
+    client = make_client(base_url=https(serve_tls(to_upstream(simulator))))
+
+    answer = client.complete("hi")
+
+    assert ["tls", None] == [attempt.fault for attempt in answer.served.attempts]
+    assert [] == simulator.received("openrouter")
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_wrong_name_is_a_tls_fault_and_the_key_is_not_sent(simulator, make_client, serve_tls):
+    url = serve_tls(to_upstream(simulator), name="somebody.example")
+
+    answer = make_client(base_url=https(url)).complete("hi")
+
+    assert ["tls", None] == [attempt.fault for attempt in answer.served.attempts]
+    assert [] == simulator.received("openrouter")
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("head", [b"", HEAD], ids=["headers", "body"])
+def test_tls_records_that_drip_end_by_the_deadline(make_client, serve_tls, head):
+    def play(sock, ended):
+        read_request(sock)
+        sock.sendall(head)
+        drip(sock, ended, HEAD * 99)
+
+    client = make_client(base_url=serve_tls(play), fallbacks=(), rounds=1)
+
+    error, seconds = timed(client.complete, "hi", deadline=0.5)
+
+    assert isinstance(error, DeadlineExceeded)
+    assert seconds < 0.5 + ALLOWED_S
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_tls_connection_that_was_closed_while_idle_is_replaced_at_once(
+    simulator, make_client, serve_tls
+):
+    """Not the endpoint's fault: it neither waits nor counts."""
+    client = make_client(base_url=https(serve_tls(to_upstream(simulator))), fallbacks=())
+    client.complete("hi")
+    simulator.play("openrouter", "stale_connection")
+
+    served = client.complete("hi").served
+
+    assert ["stale_connection", None] == [attempt.fault for attempt in served.attempts]
+    assert served.seconds < ALLOWED_S
+
+
+class Proxy:
+    """What a proxy is asked, and how it passes that on."""
+
+    def __init__(self):
+        self.asked = []
+        self.heard = b""
+
+    def play(self, sock, _ended):
+        request = sock.recv(65536)
+        self.heard += request
+        method, target = request.split(b" ")[:2]
+        self.asked.append((method.decode(), target.decode()))
+        host, _, port = target.decode().removeprefix("http://").split("/")[0].partition(":")
+        with socket.create_connection((host, int(port))) as there:
+            if method == b"CONNECT":
+                sock.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+            else:
+                there.sendall(request)
+            pump(sock, there)
+
+
+@pytest.fixture
+def proxy(serve):
+    made = Proxy()
+    url, _ = serve(made.play)
+    made.url = url.removesuffix("/v1")
+    return made
+
+
+def test_http_goes_through_the_environments_proxy(simulator, make_client, proxy, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    monkeypatch.setenv("http_proxy", proxy.url)
+
+    answer = make_client().complete("hi")
+
+    assert "openrouter" == answer.served.endpoint
+    assert [("POST", f"{simulator.url('openrouter')}/chat/completions")] == proxy.asked
+
+
+@pytest.mark.usefixtures("trusted")
+def test_https_goes_through_a_tunnel_of_the_proxy_which_never_sees_the_key(
+    simulator, make_client, serve_tls, proxy, monkeypatch
+):
+    url = https(serve_tls(to_upstream(simulator)))
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+
+    answer = make_client(base_url=url).complete("hi")
+
+    assert "openrouter" == answer.served.endpoint
+    assert [("CONNECT", f"127.0.0.1:{port_of(url)}")] == proxy.asked
+    assert simulator.key("openrouter").encode() not in proxy.heard
+
+
+def test_no_proxy_is_honoured(make_client, proxy, monkeypatch):
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    answer = make_client().complete("hi")
+
+    assert "openrouter" == answer.served.endpoint
+    assert [] == proxy.asked
+
+
+def test_a_proxy_that_is_not_there_is_refused(make_client, simulator, monkeypatch):
+    simulator.outage("groq")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port_of(simulator.url('groq'))}")
+
+    with pytest.raises(RoutesExhausted) as caught:
+        make_client(fallbacks=(), rounds=1).complete("hi")
+
+    assert ["refused"] == [attempt.fault for attempt in caught.value.history]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_hangs_ends_by_the_deadline(make_client, serve, monkeypatch, scheme):
+    url, _ = serve(lambda _sock, ended: ended.wait(30))
+    monkeypatch.setenv(f"{scheme}_proxy", url.removesuffix("/v1"))
+    client = make_client(base_url=f"{scheme}://127.0.0.1:9/v1", fallbacks=(), rounds=1)
+
+    error, seconds = timed(client.complete, "hi", deadline=0.4)
+
+    assert isinstance(error, DeadlineExceeded)
+    assert seconds < 0.4 + ALLOWED_S
+    assert {"http": "silent", "https": "connect_timeout"}[scheme] == error.history[0].fault
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_netrc_never_replaces_the_key_not_even_through_a_proxy(
+    simulator, make_client, serve_tls, proxy, monkeypatch, tmp_path
+):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+
+    make_client(base_url=https(serve_tls(to_upstream(simulator)))).complete("hi")
+
+    assert simulator.key("openrouter") == simulator.requests[0].key
+    assert b"c29tZWJvZHk6ZWxzZQ" not in proxy.heard  # somebody:else, as it would be written
