@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import pytest
 
@@ -18,10 +19,14 @@ from openrouter_resilient import (
 from openrouter_resilient.endpoints.anthropic import VERSION
 from openrouter_resilient.endpoints.anthropic_reply import MessagesReader
 from openrouter_resilient.endpoints.forms import objection, to_wire
+from openrouter_resilient.routing.deadline import Deadline
 from openrouter_resilient.routing.faults import Broken
 from openrouter_resilient.routing.plan import Route
+from openrouter_resilient.routing.step import Attempt
 from openrouter_resilient.shapes import make_request
 from openrouter_resilient.simulator import CATALOGUE
+from openrouter_resilient.wire.clock import VirtualClock
+from openrouter_resilient.wire.exchange import Exchange
 
 ANTHROPIC = Endpoint("anthropic", "https://api.anthropic.com/v1", dialect="anthropic")
 OLD, NEW = "claude-sonnet-4-5", "claude-sonnet-5"
@@ -478,6 +483,37 @@ def test_arguments_that_came_in_no_piece_are_an_empty_object():
 
     pieces = [c["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"] for c in chunks]
     assert ["", "{}"] == pieces
+
+
+class OneRead:
+    """A reply that gives its bytes at once, and may not be waited for after them."""
+
+    status = 200
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, *events):
+        self.left = [b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in events)]
+
+    def read(self, _until):
+        return self.left.pop()
+
+
+def test_its_stream_is_over_when_it_says_so():
+    reply = OneRead(
+        {"type": "message_start", "message": {"id": "msg_1", "model": OLD}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hi"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}},
+        {"type": "message_stop"},
+    )
+    clock = VirtualClock()
+    attempt = Attempt(1, 1, Route("anthropic", (OLD,)), clock.now() + 9, 9.0)
+    exchange = Exchange(reply, attempt, Deadline.after(9, clock.now()), clock, MessagesReader())
+
+    exchange.begin()
+
+    assert "hi" == exchange.drain().text
 
 
 @pytest.mark.parametrize(

@@ -158,10 +158,10 @@ def test_of_two_different_answers_none_is_chosen(simulator, make_client):
 
 
 def test_a_text_of_nothing_but_brackets_takes_no_time():
-    began = time.monotonic()
+    began = time.process_time()
 
     assert [] == candidates("[" * 1_000_000)
-    assert time.monotonic() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_brackets_that_are_no_json_are_passed_over():
@@ -245,6 +245,22 @@ def test_the_deadline_holds_for_all_that_is_asked(simulator, make_client):
         make_client().parse("Which?", River, repairs=50, deadline=1.0)
 
     assert time.monotonic() - began < 1.2
+
+
+def test_what_is_left_of_the_deadline_is_all_that_a_second_try_has(simulator, make_client):
+    def answer(_face, _body):
+        for face in ("openrouter", "openai"):
+            simulator.play(face, "no_headers")
+        return "no idea"
+
+    simulator.answer = answer
+    began = time.monotonic()
+
+    with pytest.raises(InvalidStructuredOutput) as caught:
+        make_client().parse("Which?", River, deadline=1.0)
+
+    assert time.monotonic() - began < 1.3
+    assert "no idea" == caught.value.text
 
 
 def test_where_a_model_cannot_be_held_to_a_schema_it_is_told_in_words(simulator, make_client):
