@@ -30,6 +30,11 @@ UNTYPED = {
     "Answered.usage",
     "Answered.upstream_attempts",
     "Message.content",  # parts of it may be of a kind that is new
+    "Model.fields",
+    "ToolCall.input",  # a function's arguments, as its own signature types them
+    "ToolRun.messages",  # and what goes back to a server
+    "image",
+    "file",
     "Shape.__getitem__",  # as LiteLLM's users read a reply
 }
 

@@ -66,7 +66,10 @@ class Progress:
 
 
 def _make_bar(total: int) -> Any:
-    """Tqdm's bar for a terminal or a notebook; None where tqdm is not installed."""
+    """Tqdm's bar for a terminal or a notebook; None, so plain lines, where tqdm is not installed.
+
+    `pip install 'openrouter_resilient[notebook]'` brings it.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns where a notebook lacks its widgets

@@ -197,7 +197,7 @@ def _verdict(fault: str | None) -> bool | None:
     """What an attempt says of its endpoint's availability."""
     if fault is None:
         return GOOD
-    if fault == CANCELLED:
+    if fault in _NOBODYS:
         return NEITHER
     row = _ROWS.get(fault)  # a fault that a newer version of this package named counts as one
     return NEITHER if row is not None and row.scope in _NOT_ITS_OWN else BAD
@@ -219,7 +219,7 @@ def _models(event: Event) -> Iterable[tuple[str, bool]]:
             return ()
         return [*((name, False) for name in listed[:place]), (listed[place], True)]
     row = _ROWS.get(event.fault)
-    silent = event.fault == CANCELLED or (row is not None and row.scope is Scope.REQUEST)
+    silent = event.fault in _NOBODYS or (row is not None and row.scope is Scope.REQUEST)
     if silent or event.fault == Kind.CONTEXT_TOO_LONG.value:
         return ()
     return [(name, False) for name in listed]
@@ -227,3 +227,4 @@ def _models(event: Event) -> Iterable[tuple[str, bool]]:
 
 _ROWS = {kind.value: row for kind, row in FAULTS.items()}
 _NOT_ITS_OWN = (Scope.REQUEST, Scope.MODEL)
+_NOBODYS = (CANCELLED, Kind.ABANDONED.value)  # its caller, or a faster route, cut it short

@@ -55,9 +55,10 @@ def test_every_fault_of_the_catalogue_is_in_the_matrix():
 
 
 def test_every_kind_is_played_by_some_row_of_the_catalogue():
+    """But for a server that was outrun, which has done nothing: the tests of hedging show it."""
     played = {row.kind for row in CATALOGUE.values()}
 
-    assert set() == {kind.value for kind in Kind} - played
+    assert {Kind.ABANDONED.value} == {kind.value for kind in Kind} - played
 
 
 def test_every_row_of_the_catalogue_names_a_kind_there_is():

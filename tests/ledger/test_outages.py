@@ -61,7 +61,9 @@ def test_calls_between_faults_far_apart_are_unknown():
     assert (0, 2, 0) == counts(History().read(events).endpoints["openrouter"])
 
 
-@pytest.mark.parametrize("fault", ["invalid_request", "blocked", "context_too_long", "cancelled"])
+@pytest.mark.parametrize(
+    "fault", ["invalid_request", "blocked", "context_too_long", "cancelled", "abandoned"]
+)
 def test_the_callers_own_doing_says_nothing_of_an_endpoint_or_model(fault):
     history = History().read([bad(0, 1, fault)])
 
