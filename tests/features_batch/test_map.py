@@ -317,6 +317,7 @@ client.map(asking, workers=8, checkpoint=sys.argv[2], progress=False)
 """
 
 
+@pytest.mark.slow
 def test_two_thousand_prompts_with_a_fault_on_every_fifth_request_survive_kill_9(
     simulator, make_client, tmp_path, asked, request
 ):

@@ -96,6 +96,7 @@ def assert_true(completion, prompt, said):
         ]
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40, deadline=None, derandomize=True, phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -103,6 +103,7 @@ def test_a_process_that_met_no_outage_goes_straight_past_it(simulator, make_proc
     assert ["openai"] == [request.face for request in simulator.requests]
 
 
+@pytest.mark.slow
 def test_after_recovery_exactly_one_of_20_processes_tries_first(simulator, make_process, put_word):
     processes = [make_process() for _ in range(20)]
     for process in processes:
@@ -124,6 +125,7 @@ def test_after_recovery_exactly_one_of_20_processes_tries_first(simulator, make_
     assert 19 == answers.count(["openai", ["openai"]])
 
 
+@pytest.mark.slow
 def test_once_the_trial_was_answered_all_processes_are_back(simulator, make_process, put_word):
     processes = [make_process() for _ in range(3)]
     for process in processes:

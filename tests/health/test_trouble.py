@@ -70,6 +70,7 @@ def empty(server):
     server.empty()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trouble", "mend"), [(kill, start), (pause, go_on), (fill, empty)], ids=lambda do: do.__name__
 )

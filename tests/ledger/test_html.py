@@ -173,6 +173,7 @@ parent.document.getElementById('said').textContent = JSON.stringify([innerWidth,
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 @pytest.mark.parametrize("width", [1100, 390, 320])
 @pytest.mark.parametrize("what", ["page", "notebook", "answer"])

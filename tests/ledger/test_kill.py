@@ -10,6 +10,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 import openrouter_resilient
 
 ROOT = Path(openrouter_resilient.__file__).parents[1]
@@ -54,6 +56,7 @@ for _ in range(int(sys.argv[3])):
 """
 
 
+@pytest.mark.slow
 def test_every_call_that_was_handed_over_is_there_and_the_file_is_whole(path, tmp_path, look):
     lists = [tmp_path / f"{number}.txt" for number in range(PROCESSES)]
     writers = [
