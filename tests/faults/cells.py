@@ -34,7 +34,7 @@ WHOLE_KINDS = {
     "big_line": "empty",  # as a body it is not too big
 }
 # A direct API has no providers to choose from: what it cannot serve is a model it does not have.
-DIRECT_KINDS = {"no_provider": "unknown_model"}
+DIRECT_KINDS = {"no_provider": "unknown_model", "free_quota": "unknown_model"}
 # OpenAI's form of an error has no number; where the status is lost, "server_error" is all it says.
 DIRECT_FAULTS = {"error_in_own_form": "server_error", "json_error_for_events": "server_error"}
 # A connection has to have served before it can be stale.
