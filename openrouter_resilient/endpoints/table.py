@@ -176,6 +176,28 @@ def make_routes(
     return _with_keys(routes, endpoints, chosen=fallbacks or ())
 
 
+def nearest_route(routes: Sequence[Route], endpoints: Mapping[str, Endpoint]) -> Route | None:
+    """Straight to the maker of the first model: the nearest thing to it when OpenRouter is down.
+
+    Args:
+        routes: of a client or a call, in order.
+        endpoints: those that can be asked.
+
+    Returns:
+        The route that should be the first of the fallbacks, such as `anthropic:claude-…` behind a
+        Claude; None where it is, or where its key is not set.
+    """
+    first = routes[0]
+    if first.endpoint != OPENROUTER.name:
+        return None
+    author = first.models[0].lstrip("~").partition("/")[0]
+    maker = next((e for e in endpoints.values() if e.author == author and e.key), None)
+    behind = next((r.endpoint for r in routes if r.endpoint != first.endpoint), None)
+    if maker is None or behind == maker.name:
+        return None
+    return Route(maker.name, (_nearest_model(maker, first.models),))
+
+
 def _with_keys(
     routes: list[Route], endpoints: Mapping[str, Endpoint], chosen: Sequence[str]
 ) -> tuple[Route, ...]:

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from openrouter_resilient.call import Call
-from openrouter_resilient.endpoints.forms import to_wire
-from openrouter_resilient.endpoints.table import Endpoint
+from openrouter_resilient.endpoints.forms import objection, to_wire
+from openrouter_resilient.endpoints.table import Endpoint, nearest_route
 from openrouter_resilient.routing.breaker import BreakerBoard
 from openrouter_resilient.routing.faults import Fault, Kind
 from openrouter_resilient.routing.hedging import hedge_at, hedge_for
-from openrouter_resilient.routing.plan import Route
 from openrouter_resilient.routing.step import (
     Attempt,
     HealthOf,
@@ -140,15 +139,9 @@ def _dropped(call: Call, endpoints: Mapping[str, Endpoint]) -> list[str]:
 
 
 def _nearer(call: Call, endpoints: Mapping[str, Endpoint]) -> list[str]:
-    """A direct endpoint that serves the first model itself, where another would be asked first."""
-    first, *others = call.plan.routes
-    author, _, model = first.models[0].lstrip("~").partition("/")
-    direct = next((e for e in endpoints.values() if e.author == author and e.key), None)
-    if not model or direct is None or _next_endpoint(first, others) in (None, direct.name):
+    """The first model straight from its maker, where it could be asked and is not asked next."""
+    route = nearest_route(call.plan.routes, endpoints)
+    if route is None or objection(call.request, endpoints[route.endpoint], route) is not None:
         return []
-    nearest = f"{direct.name} serves {author}'s models itself, and its key is set"
-    return [f"{nearest}: as the first of the fallbacks it would be nearest to your first choice."]
-
-
-def _next_endpoint(first: Route, others: list[Route]) -> str | None:
-    return next((route.endpoint for route in others if route.endpoint != first.endpoint), None)
+    nearest = f"{route} would be nearest to your first choice, and its key is set"
+    return [f"{nearest}: make it the first of the fallbacks."]
