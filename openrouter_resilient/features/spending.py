@@ -12,7 +12,7 @@ from typing import Any
 from openrouter_resilient.errors import ConfigurationError, SpendingCapReached
 from openrouter_resilient.features.forking import renew_in_forked_child
 from openrouter_resilient.routing.step import History
-from openrouter_resilient.served import make_records
+from openrouter_resilient.served import in_usd, make_records
 
 
 class Spending:
@@ -62,8 +62,8 @@ class Spending:
         if self._spent < self.cap:
             return
         error = SpendingCapReached(
-            f"${self._spent:.6f} of the ${self.cap:g} that {self._whose} may cost are spent, and "
-            "no request was sent any more. Raise max_cost to go on",
+            f"{in_usd(self._spent)} of the ${self.cap:g} that {self._whose} may cost are spent, "
+            "and no request was sent any more. Raise max_cost to go on",
             history=make_records(history),
         )
         error.cap, error.spent = self.cap, self._spent
