@@ -73,8 +73,9 @@ def test_in_an_outage_without_a_last_list_the_error_says_why(simulator, make_cli
         make_client().models()
 
 
-def test_odd_entries_and_values_are_borne(make_echo_get, make_client):
-    url = make_echo_get(
+def test_odd_entries_and_values_are_borne(make_echo, make_client):
+    url = make_echo(
+        200,
         lists([
             {"id": "a/b", "pricing": {"prompt": "-1", "completion": None}, "context_length": None},
             {"id": 7}, "text", {"name": "no id"},
@@ -92,9 +93,9 @@ def test_odd_entries_and_values_are_borne(make_echo_get, make_client):
 
 
 @pytest.mark.parametrize("body", ["[]", '{"data": 7}', "text", "{", ""])
-def test_what_is_no_list_is_a_fault(make_echo_get, make_client, body):
+def test_what_is_no_list_is_a_fault(make_echo, make_client, body):
     with pytest.raises(RoutesExhausted):
-        make_client(base_url=make_echo_get(body)).models()
+        make_client(base_url=make_echo(200, body)).models()
 
 
 def test_models_can_be_searched(simulator, make_client):
