@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+
+from openrouter_resilient.sheet import Sheet
 
 if TYPE_CHECKING:
     from openrouter_resilient.client import Client
@@ -11,6 +15,7 @@ if TYPE_CHECKING:
     from openrouter_resilient.features.models import Models
     from openrouter_resilient.features.parse import Parsed
     from openrouter_resilient.features.tools import OnError, ToolRun
+    from openrouter_resilient.shapes import Completion
 
 Value = TypeVar("Value")
 
@@ -135,3 +140,61 @@ class Abilities:
         from openrouter_resilient.features.models import load  # noqa: PLC0415  when first used
 
         return load(cast("Client", self), refresh=refresh, deadline=deadline)
+
+    def map(
+        self,
+        prompts: Iterable[Any],
+        *,
+        workers: int = 8,
+        checkpoint: Path | str | None = None,
+        executor: Executor | None = None,
+        progress: bool = True,
+        max_cost: float | None = None,
+        **params: Any,
+    ) -> list[Completion | Exception]:
+        """Ask many prompts at once, and keep their order.
+
+        Too many requests (429) slow all workers down together, and prompts that nobody answered
+        because of it are asked again after a pause.
+
+        Args:
+            prompts: each as `complete` takes it.
+            workers: how many are asked at once.
+            checkpoint: a file for the answers (their texts are in it, keys never). A run that was
+                stopped, even by `kill -9`, goes on where it was when it is started again with it.
+            executor: who asks, in place of threads: a process pool, or the executor of a Dask or
+                MPI cluster. The client travels to it without keys; each worker reads them from its
+                own environment.
+            progress: show a bar (with tqdm installed) or a line now and then on stderr.
+            max_cost: USD, as reported, after which no further prompt is asked; what is under way
+                by then is still answered and paid.
+            **params: as for `complete`, the same for every prompt.
+
+        Returns:
+            For each prompt its completion, or the exception that `complete` raised.
+
+        Raises:
+            ConfigurationError: a setting is malformed, or another run holds the checkpoint.
+            BatchInterrupted: Ctrl-C; a KeyboardInterrupt with what came in `.results`.
+        """
+        from openrouter_resilient.features.batch import Way, ask_all  # noqa: PLC0415
+
+        way = Way(workers, checkpoint, executor, progress, max_cost)
+        return ask_all(cast("Client", self), prompts, params, way=way)
+
+    def explain(self, prompt: Any, **params: Any) -> Sheet:
+        """Tell what a call would do, and send nothing.
+
+        Args:
+            prompt, **params: as for `complete`.
+
+        Returns:
+            The routes in the order in which they would be asked, the limits of each attempt, who
+            would be skipped and why. Print it, or let a notebook show it.
+
+        Raises:
+            ConfigurationError: no route can carry this request; the message says why not.
+        """
+        from openrouter_resilient.features.explain import explain  # noqa: PLC0415
+
+        return explain(cast("Client", self), prompt, params)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from openrouter_resilient.call import Call
 from openrouter_resilient.endpoints.forms import objection, to_wire
 from openrouter_resilient.endpoints.table import Endpoint, nearest_route
+from openrouter_resilient.given import listed
 from openrouter_resilient.routing.breaker import BreakerBoard
 from openrouter_resilient.routing.faults import Fault, Kind
 from openrouter_resilient.routing.hedging import hedge_at, hedge_for
@@ -25,6 +27,11 @@ from openrouter_resilient.routing.step import (
 )
 from openrouter_resilient.sheet import Sheet
 
+if TYPE_CHECKING:
+    from openrouter_resilient.client import Client
+
+OF_A_CALL = ("system", "model", "models", "fallbacks", "deadline", "first_token_timeout", "wire",
+             "hedge_after", "max_cost", "cache_seconds", "stale_if_error")  # fmt: skip
 COLUMNS = ("", "route", "from", "first token by", "then silent at most", "breaker", "body")
 
 
@@ -37,14 +44,28 @@ class _Sending:
     beside: int = 0
 
 
-def explain_call(
+def explain(client: Client, prompt: Any, params: Mapping[str, Any]) -> Sheet:
+    """See `Abilities.explain`."""
+    given = dict(params)
+    own = {name: given.pop(name, None) for name in OF_A_CALL}
+    call = client._call(
+        prompt, own["system"], given, listed(own["models"]) or listed(own["model"]),
+        own["fallbacks"], own["deadline"], own["first_token_timeout"],
+        own["wire"] or client._wire, own["hedge_after"], own["max_cost"],
+    )  # fmt: skip
+    fresh = client._cache_seconds if own["cache_seconds"] is None else own["cache_seconds"]
+    age = client._cache.age(call, fresh) if client._cache and fresh else None
+    return _told(call, client._carrier.board, client.endpoints, cached_seconds=age)
+
+
+def _told(
     call: Call,
     board: BreakerBoard,
     endpoints: Mapping[str, Endpoint],
     *,
-    cached_seconds: float | None = None,
+    cached_seconds: float | None,
 ) -> Sheet:
-    """Tell how a call would go if every route that is asked said nothing until its limit.
+    """How a call would go if every route that is asked said nothing until its limit.
 
     Args:
         call: planned and not yet made.

@@ -135,6 +135,14 @@ def test_workers_are_a_number(make_client, workers):
         make_client().map(["hi"], workers=workers)
 
 
+@pytest.mark.parametrize("cap", [0, -1])
+def test_a_cap_is_a_positive_amount(simulator, make_client, cap):
+    with pytest.raises(ConfigurationError, match="max_cost"):
+        make_client().map(["hi"], max_cost=cap)
+
+    assert not simulator.requests
+
+
 def test_one_text_is_no_list_of_prompts(make_client):
     with pytest.raises(TypeError, match="complete"):
         make_client().map("hi")
