@@ -40,7 +40,7 @@ class Abilities:
                 dataclass …), or a JSON Schema as a dict.
             repairs: how often an answer of another form is sent back with what is wrong with it,
                 within the same deadline and by preference on another route.
-            **options: as in `complete`.
+            **options: as in `complete`; `deadline` and `max_cost` hold for all that is asked.
 
         Returns:
             The completion; `.value` is the instance.
@@ -72,7 +72,7 @@ class Abilities:
             tools: typed functions; their docstrings tell the model what they are for.
             max_steps: how often the model is asked at most; in the last step it can only answer.
             on_error: "tell" gives a function's exception to the model, "raise" lets it through.
-            **options: as in `complete`, for each step; `deadline` is a step's.
+            **options: as in `complete`; `deadline` is a step's, `max_cost` the run's.
 
         Returns:
             The run: `str()` of it is the answer; `.steps` has each completion and what was called.
@@ -95,6 +95,7 @@ class Abilities:
         fallbacks: Sequence[str] | None = None,
         batch_size: int = 256,
         deadline: float | None = None,
+        max_cost: float | None = None,
         **params: Any,
     ) -> Embeddings:
         """Turn texts into vectors. Fails over only to an endpoint that serves the same model.
@@ -106,10 +107,12 @@ class Abilities:
                 endpoint of the model's author whose key is set.
             batch_size: texts a request.
             deadline: seconds for all of them; None: the client's.
+            max_cost: USD, as reported, after which no further batch is sent.
             **params: everything else of the body (dimensions, provider, …).
 
         Returns:
-            The vectors, in the order of the texts; `.served` says who made them.
+            The vectors, in the order of the texts; `.served` says who made each batch, which is a
+            call of its own for whoever keeps a record.
 
         Raises:
             ConfigurationError: a fallback serves another model, or no key is set.
@@ -119,7 +122,7 @@ class Abilities:
 
         return embed(
             cast("Client", self), texts, model=model, fallbacks=fallbacks, batch_size=batch_size,
-            deadline=deadline, params=params,
+            deadline=deadline, max_cost=max_cost, params=params,
         )  # fmt: skip
 
     def models(self, *, refresh: bool = False, deadline: float = 10.0) -> Models:

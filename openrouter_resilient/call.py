@@ -219,7 +219,7 @@ class Carrier:
             json.dumps(body, allow_nan=False).encode(),
             until=min(attempt.first_token_by, call.plan.deadline.at),
         )
-        reader = form.read(attempt.route)
+        reader = form.read(call.request, attempt.route)
         return Exchange(reply, attempt, call.plan.deadline, self.clock, reader)
 
     def _receive(self, exchange: Exchange, ready: list[Delta], *, drain: bool) -> list[Delta]:

@@ -18,6 +18,7 @@ from openrouter_resilient.surface import Surface
 
 if TYPE_CHECKING:
     from openrouter_resilient.features.models import Models
+    from openrouter_resilient.features.spending import Spending
 
 FIRST_TOKEN_S = 10.0  # three times what a busy model takes at its 99th percentile
 CHARACTERS_A_SECOND = 40_000  # what reading a long prompt adds to it
@@ -48,7 +49,7 @@ class Planner(Surface):
         first_token: float | None,
         wire: Wire,
         hedge_after: float | None,
-        max_cost: float | None,
+        max_cost: float | Spending | None,
     ) -> Call:
         """Check a call and plan it."""
         for name in ("stream", "messages"):
@@ -87,7 +88,7 @@ class Planner(Surface):
         first_token: float | None,
         wire: Wire,
         hedge_after: float | None = None,
-        max_cost: float | None = None,
+        max_cost: float | Spending | None = None,
     ) -> Call:
         """Plan a call."""
         check_seconds(deadline=deadline, first_token_timeout=first_token, hedge_after=hedge_after)

@@ -56,14 +56,14 @@ class Surface:
 
         return with_max_price(params, max_price)
 
-    def _furnished(self, call: Call, max_cost: float | None) -> Call:
+    def _furnished(self, call: Call, max_cost: float | Spending | None) -> Call:
         """The call with what counts its cost, and what runs its race."""
         if self._spending is not None:
             call.meters = (self._spending,)
         if max_cost is not None:
-            from openrouter_resilient.features.spending import Spending  # noqa: PLC0415
+            from openrouter_resilient.features.spending import capped  # noqa: PLC0415
 
-            call.meters = (*call.meters, Spending(max_cost, "this call"))
+            call.meters = (*call.meters, capped(max_cost))
         if call.plan.limits.hedge_after is not None:
             from openrouter_resilient.features.hedge import race  # noqa: PLC0415
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from openrouter_resilient.errors import ConfigurationError
-from openrouter_resilient.given import listed
+from openrouter_resilient.given import models_of
 from openrouter_resilient.served import Served
 from openrouter_resilient.shapes import Completion
 
@@ -136,9 +136,9 @@ def digest_of(client: Client, prompt: Any, params: Mapping[str, Any]) -> str:
         OSError: a file in it cannot be read.
     """
     asked = {name: value for name, value in params.items() if name not in BESIDE}
-    given = asked.pop("models", None), asked.pop("model", None)
-    models = listed(given[0]) or listed(given[1]) or client._models
-    request = client._request(prompt, asked.pop("system", None), asked)
+    models = models_of(asked) or client._models
+    own = {name: asked.pop(name, None) for name in ("system", "model", "models")}
+    request = client._request(prompt, own["system"], asked)
     whole = json.dumps([models, request.messages, request.parameters], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()
 

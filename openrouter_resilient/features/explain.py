@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from openrouter_resilient.call import Call
 from openrouter_resilient.endpoints.forms import objection, to_wire
 from openrouter_resilient.endpoints.table import Endpoint, nearest_route
-from openrouter_resilient.given import listed
+from openrouter_resilient.given import models_of
 from openrouter_resilient.routing.breaker import BreakerBoard
 from openrouter_resilient.routing.faults import Fault, Kind
 from openrouter_resilient.routing.hedging import hedge_at, hedge_for
@@ -49,9 +49,9 @@ def explain(client: Client, prompt: Any, params: Mapping[str, Any]) -> Sheet:
     given = dict(params)
     own = {name: given.pop(name, None) for name in OF_A_CALL}
     call = client._call(
-        prompt, own["system"], given, listed(own["models"]) or listed(own["model"]),
-        own["fallbacks"], own["deadline"], own["first_token_timeout"],
-        own["wire"] or client._wire, own["hedge_after"], own["max_cost"],
+        prompt, own["system"], given, models_of(own), own["fallbacks"], own["deadline"],
+        own["first_token_timeout"], own["wire"] or client._wire, own["hedge_after"],
+        own["max_cost"],
     )  # fmt: skip
     fresh = client._cache_seconds if own["cache_seconds"] is None else own["cache_seconds"]
     age = client._cache.age(call, fresh) if client._cache and fresh else None

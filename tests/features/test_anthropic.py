@@ -415,6 +415,8 @@ def test_what_it_cannot_do_excludes_it(given, words):
         ([{"role": "user", "content": [{"type": "input_audio"}]}], "input_audio"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {
             "url": "data:image/tiff;base64,AA"}}]}], "image_url"),
+        ([{"role": "user", "content": [{"type": "image_url", "image_url": {
+            "url": "http://example.org/a.png"}}]}], "image_url"),
     ],
 )  # fmt: skip
 def test_messages_that_cannot_be_said_there_exclude_it(messages, words):
