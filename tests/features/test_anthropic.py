@@ -471,6 +471,20 @@ def test_what_came_from_its_cache_counts_as_prompt():
     assert {"cached_tokens": 70, "cache_write_tokens": 25} == said["prompt_tokens_details"]
 
 
+@pytest.mark.parametrize(
+    ("usage", "counts"),
+    [(None, None), ({}, None), ({"input_tokens": 5}, (5, None, None)),
+     ({"output_tokens": 3}, (None, 3, None))],
+)  # fmt: skip
+def test_what_was_not_counted_is_unknown_and_not_nothing(usage, counts):
+    content = [{"type": "text", "text": "x"}]
+    names = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+    said = MessagesReader().whole({"type": "message", "content": content, "usage": usage})["usage"]
+
+    assert counts == (said and tuple(said[name] for name in names))
+
+
 def test_arguments_that_came_in_no_piece_are_an_empty_object():
     block = {"type": "tool_use", "id": "a", "name": "now", "input": {}}
     events = [
