@@ -234,8 +234,8 @@ def _grouped(routes: Sequence[Route], endpoints: Mapping[str, Endpoint]) -> list
 def _nearest_model(endpoint: Endpoint, models: Sequence[str]) -> str:
     """The model to ask a direct endpoint for: the first of the list that it serves, or its own.
 
-    OpenAI serves `openai/gpt-4o` as `gpt-4o`, Anthropic `anthropic/claude-sonnet-4.5` as
-    `claude-sonnet-4-5`. Aliases and variants have no equal there.
+    OpenAI serves `openai/gpt-4o` as `gpt-4o`, Anthropic `anthropic/claude-haiku-4.5` as
+    `claude-haiku-4-5`. Aliases and variants have no equal there.
     """
     for model in models:
         author, _, name = model.partition("/")

@@ -60,7 +60,7 @@ OPENROUTER = _table(
 
 # Ids that stand for another model: the alias, the model that serves, the strategy OpenRouter names.
 ALIASES: dict[str, tuple[str, str]] = {
-    "~anthropic/claude-sonnet-latest": ("anthropic/claude-sonnet-4.5",            "latest"),
+    "~anthropic/claude-sonnet-latest": ("anthropic/claude-sonnet-5",              "latest"),
     "~anthropic/claude-haiku-latest":  ("anthropic/claude-haiku-4.5",             "latest"),
     "~openai/gpt-latest":              ("openai/gpt-5",                           "latest"),
     "~openai/gpt-mini-latest":         ("openai/gpt-5-mini",                      "latest"),

@@ -29,7 +29,7 @@ from openrouter_resilient.wire.clock import VirtualClock
 from openrouter_resilient.wire.exchange import Exchange
 
 ANTHROPIC = Endpoint("anthropic", "https://api.anthropic.com/v1", dialect="anthropic")
-OLD, NEW = "claude-sonnet-4-5", "claude-sonnet-5"
+OLD, NEW = "claude-haiku-4-5", "claude-sonnet-5"
 ANSWER = "Simulated answer to: hello there"
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
 CALL = {"id": "call:1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
@@ -116,7 +116,7 @@ def test_the_official_default_route_to_anthropic_is_the_native_one(simulator):
     keys = ("OPENROUTER", "ANTHROPIC")
     settings = {name: value for name, value in environment.items() if name.startswith(keys)}
 
-    with Client("anthropic/claude-sonnet-4.5", environment=settings) as client:
+    with Client("anthropic/claude-haiku-4.5", environment=settings) as client:
         answer = client.complete("hello there")
 
     assert ("anthropic", OLD) == (answer.served.endpoint, simulator.requests[0].body["model"])

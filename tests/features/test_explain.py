@@ -20,7 +20,7 @@ def test_it_sends_nothing(simulator, make_client):
 
 def test_the_order_is_the_one_in_which_routes_are_then_asked(simulator, make_client):
     client = make_client(
-        ["anthropic/claude-sonnet-4.5", "openai/gpt-4o"],
+        ["anthropic/claude-sonnet-5", "openai/gpt-4o"],
         fallbacks=["openai:gpt-4o", "groq:llama-3.3-70b-versatile"],
         rounds=2,
     )
@@ -67,7 +67,7 @@ def test_a_hedge_is_shown_beside_the_attempt_it_helps(make_client):
 def test_who_is_skipped_is_named_with_the_reason(make_client):
     sheet = make_client().explain("hi", provider={"zdr": True})
 
-    assert ["openrouter:anthropic/claude-sonnet-4.5"] == list(dict.fromkeys(routes(sheet)))
+    assert ["openrouter:anthropic/claude-sonnet-5"] == list(dict.fromkeys(routes(sheet)))
     assert "Skipped openai:gpt-4o" in str(sheet)
     assert "private" in str(sheet)
 
@@ -140,7 +140,7 @@ def test_a_call_that_was_made_explains_itself(simulator, make_client):
     sheet = served.explain()
 
     assert [
-        ("openrouter:anthropic/claude-sonnet-4.5", "refused"),
+        ("openrouter:anthropic/claude-sonnet-5", "refused"),
         ("openai:gpt-4o", "answered"),
     ] == [(row[1], row[3]) for row in sheet.rows]
     assert str(served) in sheet.title

@@ -22,13 +22,13 @@ def lists(entries):
 
 
 def test_a_model_has_price_context_and_abilities(simulator, make_client):
-    model = make_client().models()["anthropic/claude-sonnet-4.5"]
+    model = make_client().models()["anthropic/claude-sonnet-5"]
 
-    assert (1_000_000, 3.0, 15.0) == (model.context_tokens, model.prompt_usd, model.completion_usd)
+    assert (1_000_000, 2.0, 10.0) == (model.context_tokens, model.prompt_usd, model.completion_usd)
     assert model.can("tools")
     assert model.can("image")
     assert not model.can("seed")
-    assert "anthropic/claude-4.5-sonnet-20250929" == model.slug
+    assert "anthropic/claude-sonnet-5-20260630" == model.slug
 
 
 def test_the_list_needs_no_key_and_none_is_sent(simulator, make_client):

@@ -102,7 +102,7 @@ def test_an_answer_becomes_an_instance(simulator, make_client, served_by, shape,
 
 
 @pytest.mark.parametrize("shape", [River, Zoo, Node, list[River], Color, int | str])
-@pytest.mark.parametrize("fallback", ["openai:gpt-4o", "anthropic:claude-sonnet-4-5"])
+@pytest.mark.parametrize("fallback", ["openai:gpt-4o", "anthropic:claude-sonnet-5"])
 def test_each_api_is_held_to_the_schema_by_itself(simulator, make_client, shape, fallback):
     """The simulator answers with what the schema it was sent allows."""
     simulator.outage("openrouter")

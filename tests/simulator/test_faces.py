@@ -22,8 +22,8 @@ TOOL = {
         },
     },
 }
-SONNET = "anthropic/claude-sonnet-4.5"
-DATED = "anthropic/claude-4.5-sonnet-20250929"
+SONNET = "anthropic/claude-sonnet-5"
+DATED = "anthropic/claude-sonnet-5-20260630"
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -88,6 +88,7 @@ def test_openrouters_usage_and_metadata_ride_on_the_last_chunk(shared: Simulator
         ("~anthropic/claude-sonnet-latest", DATED),
         (f"{SONNET}:nitro", DATED),
         (DATED, DATED),
+        ("anthropic/claude-haiku-4.5", "anthropic/claude-4.5-haiku-20251001"),
         ("openrouter/auto", "openai/gpt-4o"),
         ("meta-llama/llama-3.3-70b-instruct:free", "meta-llama/llama-3.3-70b-instruct:free"),
     ],
