@@ -11,6 +11,17 @@ import pytest
 import trustme
 
 from tests.client.conftest import make_echo  # noqa: F401  a fixture
+from tests.official import objection
+
+
+@pytest.fixture
+def simulator(simulator):
+    """The four upstreams; each body that they took is judged by the official clients' types."""
+    yield simulator
+    for request in simulator.requests:
+        refused = request.answered is not None and request.answered.status in (400, 404, 422)
+        if request.body is not None and not refused:
+            assert objection(request.face, request.path, request.body) is None
 
 
 @pytest.fixture(params=["openrouter", "openai"])
