@@ -251,6 +251,19 @@ PARTS: dict[str, tuple[Fits, Fits, Fits, Fits, Fits]] = {
 # fmt: on
 
 
+def implied(models: Sequence[str]) -> dict[str, Any]:
+    """What OpenRouter ids ask for beside a model, as parameters, where every one of them does.
+
+    `:online` is the plugin web, `@preset/…` the parameter preset, as OpenRouter documents them.
+    """
+    asked: dict[str, Any] = {}
+    if models and all("@preset/" in model for model in models):
+        asked["preset"] = models[0].partition("@preset/")[2]
+    if models and all(model.partition("@")[0].endswith(":online") for model in models):
+        asked["plugins"] = [{"id": "web"}]
+    return asked
+
+
 def judged(parameters: Mapping[str, Any], dialect: str, model: str) -> list[Verdict]:
     """What becomes of each parameter there."""
     column = COLUMNS.index(dialect)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 from openrouter_resilient.endpoints.forms import DIALECTS
-from openrouter_resilient.endpoints.table import make_routes, parse_route
+from openrouter_resilient.endpoints.table import make_routes, own_name, parse_route
 from openrouter_resilient.errors import ConfigurationError, RoutesExhausted
 from openrouter_resilient.features.spending import Spending, whole_cost_of
 from openrouter_resilient.given import check_seconds
@@ -124,17 +124,16 @@ def routes_to(
 
 def _twins(first: Route, endpoints: Mapping[str, Endpoint]) -> list[str]:
     """The same model at its author's own endpoint, and the other way round, where a key is set."""
-    author, slash, name = first.models[0].partition("/")
-    own = endpoints[first.endpoint].author
+    model, author = first.models[0], endpoints[first.endpoint].author
     twins = []
     for endpoint in endpoints.values():
         embeds = EMBEDDINGS in DIALECTS[endpoint.dialect].forms
         if not embeds or not endpoint.key or endpoint.name == first.endpoint:
             continue
-        if slash and endpoint.author == author and ":" not in name and "@" not in name:
+        if author and endpoint.most_models > 1:
+            twins.append(f"{endpoint.name}:{author}/{model}")
+        elif name := own_name(endpoint, model):
             twins.append(f"{endpoint.name}:{name}")
-        if not slash and own and endpoint.most_models > 1:
-            twins.append(f"{endpoint.name}:{own}/{first.models[0]}")
     return twins
 
 

@@ -162,7 +162,7 @@ def test_a_direct_endpoint_is_asked_for_the_model_that_was_wanted_where_it_serve
         environment=simulator.environment(),
     )
 
-    assert "openai:gpt-4o-mini → groq:llama-3.3-70b-versatile → anthropic:claude-sonnet-5" in repr(
+    assert "openai:gpt-4o → groq:llama-3.3-70b-versatile → anthropic:claude-sonnet-5" in repr(
         client
     )
 

@@ -170,22 +170,35 @@ def test_presets_variants_plugins_and_server_tools_reach_openrouter(
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("models", "given", "words"),
     [
-        ({"plugins": [{"id": "web"}]}, "the plugin web runs at OpenRouter only"),
-        ({"preset": "terse"}, "it cannot do preset"),
-        ({"tools": [{"type": "openrouter:web_search"}]}, "runs at OpenRouter only"),
+        ("openai/gpt-4o", {"plugins": [{"id": "web"}]}, "the plugin web runs at OpenRouter only"),
+        ("openai/gpt-4o:online", {}, "the plugin web runs at OpenRouter only"),
+        ("openai/gpt-4o", {"preset": "terse"}, "it cannot do preset"),
+        ("openai/gpt-4o@preset/terse", {}, "it cannot do preset"),
+        ("openai/gpt-4o", {"tools": [{"type": "openrouter:web_search"}]}, "at OpenRouter only"),
     ],
 )
 def test_what_an_answer_would_be_wrong_without_goes_nowhere_else(
-    simulator, make_client, given, words
+    simulator, make_client, models, given, words
 ):
     simulator.outage("openrouter")
 
     with pytest.raises(RoutesExhausted, match=words):
-        make_client(rounds=1).complete("hi", **given)
+        make_client(models, rounds=1).complete("hi", **given)
 
     assert not simulator.requests
+
+
+@pytest.mark.parametrize(
+    "models",
+    ["openai/gpt-4o:nitro", "openai/gpt-4o:floor", ["openai/gpt-4o:online", "openai/gpt-4o"]],
+)
+def test_what_an_answer_may_be_without_does_not_keep_it_from_others(simulator, make_client, models):
+    """Which provider serves it is OpenRouter's business; and a plain model as well was wanted."""
+    simulator.outage("openrouter")
+
+    assert "openai" == make_client(models).complete("hi").served.endpoint
 
 
 @pytest.mark.parametrize("down", [False, True])

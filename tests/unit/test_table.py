@@ -189,10 +189,16 @@ class TestTheRoutesOfAClient:
                  "anthropic:claude-sonnet-4-5"],
             ),
             (
-                ["openai/gpt-4o:nitro", "openai/gpt-5@preset/x", "~anthropic/claude-latest"],
+                ["openai/gpt-4o:free", "openai/gpt-5@preset/x", "~anthropic/claude-latest"],
                 None,
-                ["openrouter:openai/gpt-4o:nitro,openai/gpt-5@preset/x,~anthropic/claude-latest",
+                ["openrouter:openai/gpt-4o:free,openai/gpt-5@preset/x,~anthropic/claude-latest",
                  "openai:gpt-4.1", "anthropic:claude-sonnet-5"],
+            ),
+            (
+                ["openai/gpt-oss-120b", "openai/gpt-4o:nitro"],
+                None,
+                ["openrouter:openai/gpt-oss-120b,openai/gpt-4o:nitro", "openai:gpt-4o",
+                 "anthropic:claude-sonnet-5"],
             ),
         ],
     )  # fmt: skip
@@ -236,6 +242,7 @@ class TestTheMakerOfTheFirstModel:
             # nobody here makes it, or its key is not set
             (["openrouter:meta-llama/llama-3.3-70b-instruct", "openai:x"], None),
             (["openrouter:groq/x"], None),
+            (["openrouter:openai/gpt-oss-120b", "anthropic:y"], None),
             # it is asked straight from somebody already
             (["anthropic:y", "openai:x"], None),
             (["groq:openai/gpt-oss-120b", "anthropic:y"], None),
