@@ -151,6 +151,38 @@ def test_parameters(simulator, make_client, served_by):
         }
 
 
+@pytest.mark.parametrize("down", [False, True])
+@pytest.mark.parametrize(
+    "fallback",
+    [
+        "openai:gpt-4o",
+        "groq:meta-llama/llama-4-scout-17b-16e-instruct",
+        "anthropic:claude-sonnet-5",
+    ],
+)
+def test_marks_and_sizes_that_only_openrouter_knows(simulator, make_client, fallback, down):
+    """Another API would answer 400 to them, or knows them by its own names."""
+    if down:
+        simulator.outage("openrouter")
+    mark = {"type": "ephemeral"}
+    content = [
+        {"type": "text", "text": "What is this?", "cache_control": mark},
+        image("https://example.org/river.png", detail="original"),
+    ]
+    function = {"name": "look", "parameters": {"type": "object", "properties": {}}}
+    tool = {"type": "function", "function": function, "cache_control": mark}
+
+    answer = make_client(fallbacks=[fallback]).complete(
+        [{"role": "user", "content": content}], tools=[tool]
+    )
+
+    expected = fallback.partition(":")[0] if down else "openrouter"
+    assert "Simulated answer to: What is this? (and 1 picture)" == answer.text
+    assert expected == answer.served.endpoint
+    told = "cache_control" in str(simulator.requests[0].body)
+    assert told == (expected != "openai" and "groq" not in expected)
+
+
 @pytest.mark.parametrize(
     ("model", "given"),
     [
