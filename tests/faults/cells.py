@@ -25,7 +25,7 @@ DEADLINE, ALLOWED = 2.0, 0.2
 HEAVY = {"huge_body": {"megabytes": 40}, "gzip_bomb": {"megabytes": 40}, "big_line": {}}
 PROMPT = "Name three rivers that flow north, please."
 ANSWER = f"Simulated answer to: {PROMPT}"
-MODELS = {"openrouter": "anthropic/claude-sonnet-4.5", "openai": "gpt-4o"}
+MODELS = {"openrouter": "anthropic/claude-sonnet-5", "openai": "gpt-4o"}
 
 # What the two ways of asking make of a fault that is one thing in a stream and another in a body.
 WHOLE_KINDS = {
