@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 from argparse import ArgumentParser, Namespace
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from openrouter_resilient.cli.numbers import seconds
 from openrouter_resilient.cli.output import say, warnings_shown
 
 if TYPE_CHECKING:
+    from openrouter_resilient.client import Client
     from openrouter_resilient.health.probe import Probed
     from openrouter_resilient.health.prober import Prober
 
@@ -91,20 +93,22 @@ def _probe(arguments: Namespace) -> int:
     import random  # noqa: PLC0415  when it is needed
 
     every = arguments.every or EVERY_S
-    prober = _prober(arguments, every)
-    try:
+    with _client(arguments) as client, closing(_prober(arguments, client, every)) as prober:
         while True:
             found = prober.round()
             _show(arguments, found)
             if arguments.once or arguments.every is None:
                 return FINE if all(probed.up for probed in found) else BROKEN_PROMISE
             threading.Event().wait(every * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  no secret
-    finally:
-        prober.close()
 
 
-def _prober(arguments: Namespace, every: float) -> Prober:
+def _client(arguments: Namespace) -> Client:
     from openrouter_resilient.client import Client  # noqa: PLC0415  a fifth of a second
+
+    return Client(arguments.models, fallbacks=arguments.fallbacks, rounds=1, redis_url="")
+
+
+def _prober(arguments: Namespace, client: Client, every: float) -> Prober:
     from openrouter_resilient.health.channels import channels, heartbeat  # noqa: PLC0415  the same
     from openrouter_resilient.health.prober import Prober  # noqa: PLC0415  the same
     from openrouter_resilient.health.redis_link import check_url  # noqa: PLC0415  the same
@@ -116,7 +120,7 @@ def _prober(arguments: Namespace, every: float) -> Prober:
     if redis_url:
         check_url(redis_url)  # a probe is for Redis: here it must be one
     return Prober(
-        Client(arguments.models, fallbacks=arguments.fallbacks, rounds=1, redis_url=""),
+        client,
         redis_url=redis_url,
         channels=channels(settings, SystemClock()),
         beat=heartbeat(settings),

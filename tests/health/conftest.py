@@ -19,6 +19,7 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
+from openrouter_resilient.health import redis_store
 from tests.health.redis_server import RedisServer
 
 
@@ -27,6 +28,12 @@ def redis_server(tmp_path_factory):
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     yield server
     server.close()
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Wait for Redis as long as it takes: a busy machine is no Redis in trouble."""
+    monkeypatch.setattr(redis_store, "LONGEST_WAIT_S", 10.0)
 
 
 @pytest.fixture

@@ -10,7 +10,10 @@ import pytest
 from openrouter_resilient.health import status_pages
 from openrouter_resilient.health.report import HealthReport, RouteHealth
 from openrouter_resilient.health.status_pages import Page, understood
+from openrouter_resilient.wire.clock import SystemClock
 from tests.health.conftest import until
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 SUMMARY = {  # as status.claude.com and its like serve it
     "page": {"id": "x", "name": "Claude", "url": "https://status.claude.com", "updated_at": "…"},
@@ -59,6 +62,37 @@ def test_what_another_process_says_is_told_as_its_word(make_client, redis_server
     row = client.health()[0]
     assert ("a probe (web1:12)", "refused", 0.4) == (row.by, row.fault, row.latency)
     assert not client.health().healthy
+
+
+class Later(SystemClock):
+    """The real clock, so and so much later."""
+
+    seconds = 0.0
+
+    def now(self):
+        return super().now() + self.seconds
+
+    def sleep_until(self, instant):
+        super().sleep_until(instant - self.seconds)
+
+
+def test_since_is_the_beginning_of_a_trouble_and_not_its_last_failed_trial(simulator, make_client):
+    clock = Later()
+    client = make_client(clock=clock)
+    client.complete("hi")
+    clock.seconds += 1000
+    simulator.outage("openrouter")
+    for _ in range(3):
+        client.complete("hi")
+
+    for _ in range(4):
+        clock.seconds += 25  # longer than any cooldown: each time a trial, which fails
+        client.complete("hi")
+
+    down, up = client.health()
+    assert ("down", "up") == (down.state, up.state)
+    assert 100 <= down.since < 200
+    assert 100 <= up.since < 200  # its first answer was that to the first call that failed over
 
 
 def test_the_newest_word_is_the_one_that_is_told(make_client, redis_server, put_word):
