@@ -14,7 +14,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakSet, WeakValueDictionary
 
@@ -43,6 +43,7 @@ class _Job:
     def __init__(self, do: Callable[[Link], Any], asked_at: float) -> None:
         self._do = do
         self.asked_at = asked_at
+        self.begun = False
         self.done = threading.Event()
         self.result: Any = None
 
@@ -66,7 +67,6 @@ class RedisStore:
         self._place = masked_url(url)
         self._names: tuple[str, ...] = ()
         self._found = Found()
-        self._pending: dict[str, tuple[str, float]] = {}
         self._said: dict[str, float] = {}
         self._begin()
         _STORES.add(self)
@@ -75,7 +75,10 @@ class RedisStore:
         self._wake = threading.Condition()
         self._jobs: deque[_Job] = deque()
         self._thread: threading.Thread | None = None
+        self._words: dict[str, tuple[str, float]] = {}  # to be written: the text, and its end
+        self._trials: set[tuple[str, str]] = set()  # to be given back: of whom, and the token
         self._reading: _Job | None = None
+        self._writing: _Job | None = None
         self._asked_at = float("-inf")
         self._quick = True
         self._resting = False
@@ -116,11 +119,9 @@ class RedisStore:
         What other clients of this process know has it at once.
         """
         with self._wake:
-            self._pending[name] = (text, expires_at)
-            now, found = monotonic(), self._found
-            words = {**found.words, name: (text.encode(), expires_at - now, now)}
-            self._found = replace(found, words=words)
-        self._wait(self._post(self._write_pending))
+            self._words[name] = (text, expires_at)
+            self._found = self._with_ours_locked(self._found.words, self._found.read_at)
+        self._wait(self._ask_to_write())
 
     def take_trial(self, name: str, token: str, seconds: float) -> bool:
         """Take the trial that all share.
@@ -130,15 +131,20 @@ class RedisStore:
         """
         if not self._quick:
             return True
+        with self._wake:
+            self._trials.discard((name, token))  # an earlier one, which could not be given back
         job = self._post(lambda link: self._try("write", link.take_trial, name, token, seconds))
         if self._wait(job):
             return job.result is not False
-        self.give_trial_back(name, token)  # in the order of asking: should it still be granted
+        # Should it still be granted: this comes after it, in the order of asking.
+        self._post(lambda link: self._try("write", link.give_trial_back, name, token))
         return False
 
     def give_trial_back(self, name: str, token: str) -> None:
         """Let another process try; nobody waits for that."""
-        self._post(lambda link: self._try("write", link.give_trial_back, name, token))
+        with self._wake:
+            self._trials.add((name, token))
+        self._ask_to_write()
 
     def close(self) -> None:
         """Let the thread end and close the connection; the next need makes both anew."""
@@ -158,6 +164,25 @@ class RedisStore:
             self._asked_at = now
             self._reading = self._post(self._read)
             return True
+
+    def _ask_to_write(self) -> _Job:
+        """Have everything written that is to be; one job does, however long Redis is gone."""
+        with self._wake:
+            if self._writing is None or self._writing.begun:
+                self._writing = self._post(self._write)
+            return self._writing
+
+    def _with_ours_locked(
+        self, words: Mapping[str, tuple[bytes, float, float]], read_at: float
+    ) -> Found:
+        """What was read, and over it what is still to be written."""
+        now = monotonic()
+        ours = {
+            name: (text.encode(), expires_at - now, now)
+            for name, (text, expires_at) in self._words.items()
+            if expires_at > now
+        }
+        return Found({**words, **ours}, read_at)
 
     def _post(self, do: Callable[[Link], Any]) -> _Job:
         job = _Job(do, monotonic())
@@ -194,7 +219,9 @@ class RedisStore:
         with self._wake:
             self._wake.wait_for(lambda: self._jobs or self._resting, IDLE_S)
             if self._jobs:
-                return self._jobs.popleft()
+                job = self._jobs.popleft()
+                job.begun = True
+                return job
             self._link.close()
             self._thread = None
             return None
@@ -204,24 +231,30 @@ class RedisStore:
         if words is None:
             return None
         now = monotonic()
-        self._found = Found({name: (*word, now) for name, word in words.items()}, now)
-        if self._pending:
-            self._write_pending(link)
+        with self._wake:
+            read = {name: (*word, now) for name, word in words.items()}
+            self._found = self._with_ours_locked(read, now)
+        if self._words or self._trials:  # what could not be written while Redis was in trouble
+            self._write(link)
         return True
 
-    def _write_pending(self, link: Link) -> bool | None:
-        """Write what is still to be written; the newest word of an endpoint is the only one."""
-        written: bool | None = True
-        for name, word in list(self._pending.items()):
-            text, expires_at = word
+    def _write(self, link: Link) -> bool | None:
+        """Write the newest word of each endpoint, and give trials back; None if that failed."""
+        with self._wake:
+            words, trials = dict(self._words), set(self._trials)
+        for name, (text, expires_at) in words.items():
             left = expires_at - monotonic()
             if left > 0 and self._try("write", link.write, name, text, left) is None:
-                written = None
-                break
+                return None
             with self._wake:
-                if self._pending.get(name) == word:
-                    del self._pending[name]
-        return written
+                if self._words.get(name) == (text, expires_at):
+                    del self._words[name]
+        for name, token in trials:
+            if self._try("write", link.give_trial_back, name, token) is None:
+                return None
+            with self._wake:
+                self._trials.discard((name, token))
+        return True
 
     def _try(self, what: str, do: Callable[..., Any], *args: Any) -> Any:
         """Do it; None if it failed, which is told once."""
