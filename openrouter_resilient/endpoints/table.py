@@ -176,6 +176,13 @@ def make_routes(
     return _with_keys(routes, endpoints, chosen=fallbacks or ())
 
 
+def own_route(model: str, endpoints: Mapping[str, Endpoint]) -> Route | None:
+    """The route straight to those who make a model, if their key is set: Anthropic for a Claude."""
+    author = model.lstrip("~").partition("/")[0]
+    makers = (e for e in endpoints.values() if e.author == author and e.key)
+    return next((Route(maker.name, (_nearest_model(maker, [model]),)) for maker in makers), None)
+
+
 def _with_keys(
     routes: list[Route], endpoints: Mapping[str, Endpoint], chosen: Sequence[str]
 ) -> tuple[Route, ...]:

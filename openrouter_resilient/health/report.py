@@ -182,9 +182,9 @@ def _cells(row: RouteHealth) -> list[str]:
 
 def duration(seconds: float) -> str:
     """A length of time as people say it."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
+    for size, unit, digits in ((86_400, "d", 1), (3600, "h", 1), (60, "min", 0)):
+        if seconds >= 0.99 * size:  # 59.9 min is an hour
+            return f"{seconds / size:.{digits}f}".removesuffix(".0") + f" {unit}"
     return f"{max(0.0, seconds):.0f} s"
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from email import message_from_bytes, policy
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -64,12 +65,16 @@ def put_word(redis_server):
 
 
 class Receiver:
-    """A web server that keeps what it is sent; it answers with `status`, or never if that is 0."""
+    """A web server that keeps what it is sent; it answers with `status`, or never if that is 0.
+
+    Its clock is `ahead` by so many seconds.
+    """
 
     def __init__(self, pages=None):
         self.received = []
         self.headers = {}
         self.status = 200
+        self.ahead = 0.0
         self.pages = pages or {}
         self.let_go = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -93,6 +98,9 @@ class Receiver:
                     self.send_header("content-length", str(len(page)))
                     self.end_headers()
                     self.wfile.write(page)
+
+            def date_time_string(self, timestamp=None):
+                return formatdate((timestamp or time.time()) + receiver.ahead, usegmt=True)
 
             do_POST = do_GET  # noqa: N815  the base class calls it so
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from openrouter_resilient.health import status_pages
-from openrouter_resilient.health.report import HealthReport, RouteHealth
+from openrouter_resilient.health.report import HealthReport, RouteHealth, duration
 from openrouter_resilient.health.status_pages import Page, understood
 from openrouter_resilient.wire.clock import SystemClock
 from tests.health.conftest import until
@@ -115,6 +115,15 @@ def test_the_table_names_each_route_on_a_line_of_its_own(simulator, make_client)
     assert lines[1].startswith("openrouter:anthropic/claude-sonnet-4.5 and 1 more")
     assert lines[2].startswith("openai:gpt-4o ")
     assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-1, "0 s"), (0.4, "0 s"), (59, "59 s"), (59.9, "1 min"), (125, "2 min"), (3599, "1 h"),
+     (5400, "1.5 h"), (86_400, "1 d"), (216_000, "2.5 d")],
+)  # fmt: skip
+def test_a_length_of_time_is_said_as_people_say_it(seconds, said):
+    assert said == duration(seconds)
 
 
 class Cells(HTMLParser):

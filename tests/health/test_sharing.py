@@ -16,7 +16,6 @@ import pytest
 from openrouter_resilient import Client, ConfigurationError
 from tests.health.conftest import until
 
-
 pytestmark = pytest.mark.usefixtures("patient")
 
 
