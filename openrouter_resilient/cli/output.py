@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    import logging
 
 GREEN, RED = "32", "31"
 
@@ -30,8 +35,30 @@ def warnings_shown(*, quiet: bool) -> Iterator[None]:
     """Show the package's warnings (failover, a key that is not accepted) as lines on stderr."""
     import logging  # noqa: PLC0415  not needed for `--help`
 
+    with _heard(logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)):
+        yield
+
+
+@contextmanager
+def warnings_kept(most: int = 5) -> Iterator[deque[str]]:
+    """Keep the last of them, with their time, for a screen that is drawn anew again and again."""
+    import logging  # noqa: PLC0415  not needed for `--help`
+
+    lines: deque[str] = deque(maxlen=most)
+
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(f"{time.strftime('%H:%M:%S')} {self.format(record)}")
+
+    with _heard(Keeper()):
+        yield lines
+
+
+@contextmanager
+def _heard(handler: logging.Handler) -> Iterator[None]:
+    import logging  # noqa: PLC0415  not needed for `--help`
+
     logger = logging.getLogger("openrouter_resilient")
-    handler = logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("warning: %(message)s"))
     handler.setLevel(logging.WARNING)
     logger.addHandler(handler)

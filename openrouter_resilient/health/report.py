@@ -97,26 +97,19 @@ class HealthReport(Sequence[RouteHealth]):
         return columns, [_cells(row)[: len(columns)] for row in self.routes]
 
 
-def report_of(
-    carrier: Carrier,
-    routes: Iterable[Route],
-    *,
-    pages: bool = False,
-    urls: Mapping[str, str] | None = None,
-) -> HealthReport:
+def report_of(carrier: Carrier, routes: Iterable[Route], *, pages: bool = False) -> HealthReport:
     """Put together what a client's breakers and everybody else say.
 
     Args:
         carrier: of the client.
         routes: of its plan.
         pages: read the vendors' status pages, too.
-        urls: where they are, for tests.
     """
     asked = tuple(dict.fromkeys(routes))
     sharing = carrier.shared
     words = sharing.everything() if isinstance(sharing, RedisSharing) else {}
     carrier.listen()
-    read = read_pages((route.endpoint for route in asked), urls) if pages else {}
+    read = read_pages(route.endpoint for route in asked) if pages else {}
     rows = (_row(carrier, route, words.get(route.endpoint), read) for route in asked)
     return HealthReport(tuple(rows), shared=sharing is not None)
 

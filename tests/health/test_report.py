@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -178,8 +182,8 @@ def test_pages_are_read_only_where_asked_and_never_route(
 ):
     receiver = make_receiver(
         {
-            "/openrouter": b"<html>Datadog</html>",
-            "/openai": json.dumps(SUMMARY).encode(),
+            "/openrouter/api/v2/summary.json": b"<html>a page for people</html>",
+            "/openai/api/v2/summary.json": json.dumps(SUMMARY).encode(),
         }
     )
     pages = {name: f"{receiver.url}/{name}" for name in ("openrouter", "openai", "groq")}
@@ -193,7 +197,13 @@ def test_pages_are_read_only_where_asked_and_never_route(
     assert ["unknown", "major outage"] == [row.page.state for row in report]
     assert ["unknown", "unknown"] == [row.state for row in report]
     assert "status page" in repr(report)
-    assert {"/openrouter", "/openai"} == {path for path, _ in receiver.received}
+    assert (
+        f"unknown (the page says nothing in a known form; look at {pages['openrouter']})"
+        in repr(report)
+    )
+    client.health(pages=True)  # a second glance asks nobody
+    asked = [path.split("/")[1] for path, _ in receiver.received]
+    assert ["openai", "openrouter"] == sorted(asked)
     assert "openrouter" == client.complete("hi").served.endpoint
 
 
@@ -207,7 +217,7 @@ def test_a_page_that_is_not_there_is_unknown(receiver, monkeypatch, status, why)
     page = status_pages.read_pages(["openai"], {"openai": receiver.url})["openai"]
 
     assert "unknown" == page.state
-    assert why in page.why
+    assert f"{why}; look at {receiver.url}" in page.why
 
 
 def test_every_built_in_endpoint_has_its_page():
@@ -234,26 +244,62 @@ def test_the_command_in_json(run_command):
     assert ["openrouter", "openai"] == [row["endpoint"] for row in found["routes"]]
 
 
-def test_the_command_goes_on_until_ctrl_c(simulator, tmp_path):
-    import os
-    import signal
-    import subprocess
-    import sys
+@pytest.fixture
+def watching(simulator):
+    """Begin `health --watch`; what it writes goes where it is told to."""
+    running = []
 
-    environment = {
-        **simulator.environment(),
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    command = [sys.executable, "-m", "openrouter_resilient", "health", "--watch", "0.1"]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        seen = 0
-        while seen < 3:
-            seen += process.stdout.readline().startswith("route")
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
+    def begin(output, *arguments, **variables):
+        command = [sys.executable, "-m", "openrouter_resilient", "health", "--watch", "0.1"]
+        kept = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+        running.append(
+            subprocess.Popen(
+                [*command, *arguments], stdout=output, stderr=output, start_new_session=True,
+                env={**kept, **simulator.environment(), **variables},
+            )
+        )  # fmt: skip
+        return running[-1]
 
+    yield begin
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_the_command_goes_on_until_ctrl_c_which_is_no_error(watching):
+    process = watching(subprocess.PIPE)
+    tables = 0
+    while tables < 3:
+        tables += process.stdout.readline().startswith(b"route")
+
+    process.send_signal(signal.SIGINT)
+
+    _, err = process.communicate(timeout=10)
     assert 130 == process.returncode
-    assert "Traceback" not in err
+    assert b"error" not in err
+    assert b"Traceback" not in err
+
+
+def test_the_command_goes_on_in_json_a_line_each_time(watching):
+    process = watching(subprocess.PIPE, "--json")
+
+    assert [4, 4] == [len(json.loads(process.stdout.readline())["routes"]) for _ in range(2)]
+
+
+def test_on_a_terminal_the_table_stays_in_its_place_with_what_was_warned_of(watching):
+    pty = pytest.importorskip("pty")  # Windows has none
+    screen, output = pty.openpty()
+    process = watching(output, REDIS_URL="redis://127.0.0.1:1/0")
+    os.close(output)
+    seen = b""
+    while seen.count(b"Redis at 127.0.0.1:1: it cannot be reached") < 2:
+        seen += os.read(screen, 65536)
+
+    process.send_signal(signal.SIGINT)
+
+    assert 130 == process.wait(10)
+    os.close(screen)
+    frames = seen.split(b"\x1b[H\x1b[2J")
+    assert len(frames) > 2
+    assert all(frame.count(b"who said so") <= 1 for frame in frames)
+    assert b"every 0.1 s until Ctrl-C" in frames[1]
