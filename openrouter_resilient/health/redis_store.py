@@ -9,6 +9,7 @@ connection. Once Redis was late, nobody waits for it until it has been quick aga
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -116,12 +117,12 @@ class RedisStore:
     def write(self, name: str, text: str, expires_at: float) -> None:
         """Put a word under an endpoint's key. If that fails it is tried again until it expires.
 
-        What other clients of this process know has it at once.
+        Nobody waits for that. What other clients of this process know has it at once.
         """
         with self._wake:
             self._words[name] = (text, expires_at)
             self._found = self._with_ours_locked(self._found.words, self._found.read_at)
-        self._wait(self._ask_to_write())
+        self._ask_to_write()
 
     def take_trial(self, name: str, token: str, seconds: float) -> bool:
         """Take the trial that all share.
@@ -147,7 +148,10 @@ class RedisStore:
         self._ask_to_write()
 
     def close(self) -> None:
-        """Let the thread end and close the connection; the next need makes both anew."""
+        """Let the thread end, with what it is still to do, and close the connection.
+
+        The next need makes both anew.
+        """
         with self._wake:
             self._resting = True
             self._wake.notify()
@@ -165,12 +169,11 @@ class RedisStore:
             self._reading = self._post(self._read)
             return True
 
-    def _ask_to_write(self) -> _Job:
+    def _ask_to_write(self) -> None:
         """Have everything written that is to be; one job does, however long Redis is gone."""
         with self._wake:
             if self._writing is None or self._writing.begun:
                 self._writing = self._post(self._write)
-            return self._writing
 
     def _with_ours_locked(
         self, words: Mapping[str, tuple[bytes, float, float]], read_at: float
@@ -308,6 +311,12 @@ _STORES: WeakSet[RedisStore] = WeakSet()
 _LOCK = threading.Lock()
 
 
+def _at_exit() -> None:
+    """What a script found in its last moment is written, if that is quick."""
+    for store in list(_STORES):
+        store.close()
+
+
 def _after_fork() -> None:
     global _LOCK  # noqa: PLW0603  the parent's may be held by a thread that is not here
     _LOCK = threading.Lock()
@@ -315,5 +324,6 @@ def _after_fork() -> None:
         store.renew()
 
 
+atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
     os.register_at_fork(after_in_child=_after_fork)

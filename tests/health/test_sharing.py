@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import pickle
 import subprocess
 import sys
@@ -71,8 +72,6 @@ class Process:
 
 @pytest.fixture
 def make_process(simulator, redis_server, tmp_path):
-    import os
-
     made = []
 
     def make():
@@ -172,6 +171,7 @@ def test_an_opening_is_written_in_a_small_json_with_an_end(
     for _ in range(3):
         client.complete("hi")
 
+    until(lambda: word_of("openrouter"))
     word = word_of("openrouter")
     assert ("down", "refused", 1, None) == (
         word["state"], word["fault"], word["version"], word["latency"],
@@ -183,6 +183,22 @@ def test_an_opening_is_written_in_a_small_json_with_an_end(
     assert simulator.key("openrouter") not in json.dumps(word)
 
 
+def test_what_a_script_finds_in_its_last_moment_is_written(simulator, redis_server, word_of):
+    code = """
+from openrouter_resilient import Client
+client = Client("anthropic/claude-sonnet-4.5", fallbacks=["openai:gpt-4o"])
+for _ in range(3):
+    client.complete("hi")
+"""
+    simulator.outage("openrouter")
+    environment = {**os.environ, **simulator.environment(), "REDIS_URL": redis_server.url,
+                   "PYTHONPATH": os.pathsep.join(sys.path)}  # fmt: skip
+
+    subprocess.run([sys.executable, "-c", code], env=environment, timeout=60, check=True)
+
+    assert "down" == word_of("openrouter")["state"]
+
+
 def test_a_recovery_is_written_too(simulator, make_client, redis_server, put_word, word_of):
     put_word("openrouter", reopens_in=0)
     client = informed(make_client(redis_url=redis_server.url), "due for a trial")
@@ -190,7 +206,7 @@ def test_a_recovery_is_written_too(simulator, make_client, redis_server, put_wor
     answer = client.complete("hi")
 
     assert "openrouter" == answer.served.endpoint
-    assert "up" == word_of("openrouter")["state"]
+    until(lambda: "up" == word_of("openrouter")["state"])
 
 
 def test_a_trial_that_fails_says_so_and_gives_the_trial_back(
@@ -259,6 +275,7 @@ def test_a_key_that_is_refused_is_shared_with_those_who_use_the_same_key(
         first.complete("hi")
     simulator.heal()
     simulator.forget()
+    until(lambda: word_of("openrouter"))
 
     same = make_client(redis_url=redis_server.url).complete("hi")
     other = make_client(
@@ -435,8 +452,6 @@ if child == 0:
 assert os.waitpid(child, 0)[1] == 0
 assert client.complete("hi").served.endpoint == "openrouter"
 """
-    import os
-
     environment = {
         **os.environ, **simulator.environment(), "REDIS_URL": redis_server.url,
         "PYTHONPATH": os.pathsep.join(sys.path),
