@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -327,6 +328,53 @@ def test_a_webhook_in_trouble_is_told_of_once_and_what_it_missed_comes_later(
     assert "s3cret" not in caplog.text
     assert 2 * channels.TRIES == missed
     assert 1 == len(receiver.received) - missed
+
+
+def test_whatever_is_in_trouble_is_said_once_without_its_secret_and_nothing_else_is_touched(
+    simulator, redis_server, make_receiver, tmp_path, caplog, monkeypatch
+):
+    """A Redis that refuses the password, a webhook that is mute, an SMTP server that hangs."""
+    from openrouter_resilient.health import channels
+
+    monkeypatch.setattr(channels, "LIMIT_S", 0.3)
+    monkeypatch.setattr(channels, "PAUSE_S", 0.01)
+    with redis_server.client() as redis:
+        redis.config_set("requirepass", "sesame")
+    mute, beats = make_receiver(), make_receiver()
+    mute.status = 0
+    with socket.create_server(("127.0.0.1", 0)) as hanging:  # accepts, and says nothing
+        environment = {
+            **simulator.environment(),
+            channels.WEBHOOK_VARIABLE: f"{mute.url}/s3cret",
+            channels.EMAIL_VARIABLE: f"smtp://me:s3cret@127.0.0.1:{hanging.getsockname()[1]}/?to=a@b.c",
+            channels.HEARTBEAT_VARIABLE: f"{beats.url}/s3cret",
+        }
+        settings = Settings(environment=environment)
+        with Client("openai/gpt-4o", fallbacks=(), environment=environment, redis_url="") as client:
+            prober = Prober(
+                client,
+                redis_url=f"redis://me:s3cret@127.0.0.1:{redis_server.port}/0",
+                folder=tmp_path,
+                channels=channels.channels(settings, VirtualClock()),
+                beat=channels.heartbeat(settings),
+            )
+            simulator.play("openrouter", "status_401", times=1)
+            found = [probed.up for _ in range(4) for probed in prober.round()]
+            prober.close()
+
+    assert [False, True, True, True] == found
+    assert 3 == len(beats.received)
+    said = [r.getMessage() for r in caplog.records if "failed after" not in r.getMessage()]
+    late = "it did not answer within 0.3 s. It is tried again after the next round"
+    refused = "it does not accept the user or password; mend the URL. Other processes hear nothing"
+    redis_place = f"Redis at 127.0.0.1:{redis_server.port}"
+    assert {
+        f"{redis_place}: {refused}",
+        f"webhook (plain): {late}",
+        f"e-mail (127.0.0.1): {late}",
+    } == set(said)
+    assert 3 == len(said)
+    assert "s3cret" not in caplog.text
 
 
 def test_an_alert_that_cannot_be_delivered_does_not_keep_others_from_theirs(
