@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     import logging
 
+PACKAGE = "openrouter_resilient"  # its logger
 GREEN, RED = "32", "31"
 
 
@@ -31,11 +32,17 @@ def say(message: object) -> None:
 
 
 @contextmanager
-def warnings_shown(*, quiet: bool) -> Iterator[None]:
-    """Show the package's warnings (failover, a key that is not accepted) as lines on stderr."""
+def warnings_shown(*, quiet: bool, of: str = PACKAGE) -> Iterator[None]:
+    """Show the package's warnings (failover, a key that is not accepted) as lines on stderr.
+
+    Args:
+        quiet: show none.
+        of: the part of the package whose warnings are shown; those of the others are not.
+    """
     import logging  # noqa: PLC0415  not needed for `--help`
 
-    with _heard(logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)):
+    shown = logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)
+    with _heard(logging.NullHandler()), _heard(shown, of):
         yield
 
 
@@ -55,10 +62,10 @@ def warnings_kept(most: int = 5) -> Iterator[deque[str]]:
 
 
 @contextmanager
-def _heard(handler: logging.Handler) -> Iterator[None]:
+def _heard(handler: logging.Handler, of: str = PACKAGE) -> Iterator[None]:
     import logging  # noqa: PLC0415  not needed for `--help`
 
-    logger = logging.getLogger("openrouter_resilient")
+    logger = logging.getLogger(of)
     handler.setFormatter(logging.Formatter("warning: %(message)s"))
     handler.setLevel(logging.WARNING)
     logger.addHandler(handler)

@@ -26,6 +26,7 @@ EXAMPLES = (
     "openrouter-resilient probe --print-cron",
     "openrouter-resilient probe --print-systemd",
 )
+HEALTH = "openrouter_resilient.health"  # the logger of what surrounds the probes
 EVERY_S = 300.0
 JITTER = 0.1  # a tenth either way, so that probes of many machines do not meet
 
@@ -48,7 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--model", dest="models", action="append", metavar="ID", help="as of `ask`")
     add("--fallback", dest="fallbacks", action="append", metavar="ROUTE", help="as of `ask`")
     add("--json", action="store_true", help="print one JSON object a round")
-    add("-q", "--quiet", action="store_true", help="print nothing but warnings")
+    add("-q", "--quiet", action="store_true", help="print no results; the exit code has them")
 
 
 def run(arguments: Namespace) -> int:
@@ -57,7 +58,7 @@ def run(arguments: Namespace) -> int:
         return _install(arguments)
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        with warnings_shown(quiet=False):
+        with warnings_shown(quiet=False, of=HEALTH):  # a route's own stand in its result
             return _probe(arguments)
     except _Stopped:
         return FINE

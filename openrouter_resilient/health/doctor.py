@@ -49,7 +49,7 @@ def diagnose(
             findings.append(problem("plan", str(client), "mend it, and run this again"))
         around = _around(settings, endpoints, clock, {})
         return [*findings, *around, problem(LOSS, "nobody would answer", MEND_ABOVE)]
-    findings += _plan(client, endpoints)
+    findings.append(fine("plan", " → ".join(map(str, client.routes))))
     by_name = _by_endpoint(client.routes)
     examined = in_parallel(
         [partial(examine, endpoints[name], routes, clock) for name, routes in by_name.items()]
@@ -57,6 +57,7 @@ def diagnose(
     found = dict(zip(by_name, examined, strict=True))
     for one in examined:
         findings += one.findings
+    findings += _advice(client, found)
     drilled = _drill(client, endpoints) if live else {}
     findings += drilled.values()
     findings += _around(settings, endpoints, clock, found)
@@ -91,16 +92,17 @@ def _keys(settings: Settings, endpoints: Mapping[str, Endpoint]) -> list[Finding
     return findings
 
 
-def _plan(client: Client, endpoints: Mapping[str, Endpoint]) -> list[Finding]:
-    """The plan, and a route that would be nearer to its first choice than any in it."""
-    found = [fine("plan", " → ".join(map(str, client.routes)))]
-    first = client.routes[0].models[0]
-    own = own_route(first, endpoints)
-    if own is None or any(route.endpoint == own.endpoint for route in client.routes):
-        return found
-    text = f"the key of {own.endpoint}, who makes {first}, is set, and no fallback uses it"
+def _advice(client: Client, found: Mapping[str, Examined]) -> list[Finding]:
+    """A route that would be nearer to the plan's first choice than any in it."""
+    first = client.routes[0]
+    own = own_route(first.models[0], client.endpoints)
+    if own is None or own.endpoint in found or not sound(found[first.endpoint].findings):
+        return []
+    text = (
+        f"the key of {own.endpoint}, who makes {first.models[0]}, is set, and no fallback uses it"
+    )
     mend = f"put {own} first among the fallbacks: nothing is nearer to your first choice"
-    return [*found, advice("plan", text, mend)]
+    return [advice("plan", text, mend)]
 
 
 def _by_endpoint(routes: Sequence[Route]) -> dict[str, list[Route]]:

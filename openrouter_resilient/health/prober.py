@@ -25,7 +25,7 @@ from openrouter_resilient.wire.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from openrouter_resilient.client import Client
 
-LOG = logging.getLogger("openrouter_resilient")
+LOG = logging.getLogger("openrouter_resilient.health")
 MEMORY_KEY = "openrouter-resilient:told"
 MOST_UNDELIVERED = 20  # of older ones nobody wants to hear any more
 

@@ -22,7 +22,7 @@ from weakref import WeakSet, WeakValueDictionary
 from openrouter_resilient.health.redis_link import Link, LinkError, masked_url
 from openrouter_resilient.wire.clock import monotonic
 
-LOG = logging.getLogger("openrouter_resilient")
+LOG = logging.getLogger("openrouter_resilient.health")
 FRESH_S = 1.0  # how old what was read may be before it is read again
 STALE_S = 2.0  # older than this it is worth every call's waiting
 LONGEST_WAIT_S = 0.05  # what sharing may cost a call that meets a Redis in trouble

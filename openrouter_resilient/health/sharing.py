@@ -32,7 +32,7 @@ from openrouter_resilient.routing.shared import Turn, Word
 from openrouter_resilient.settings import REDIS_VARIABLE
 from openrouter_resilient.wire.clock import Clock, SystemClock
 
-LOG = logging.getLogger("openrouter_resilient")
+LOG = logging.getLogger("openrouter_resilient.health")
 TOLD_FOR_S = 60.0  # longer than the longest cooldown (20 s) and its trial; then nobody knows
 _NUMBERS = itertools.count(1)
 

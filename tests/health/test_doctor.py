@@ -82,6 +82,7 @@ def test_a_mistyped_model(run_command):
     assert 1 == done.returncode
     assert "PROBLEM  openrouter: it has no model anthropic/claude-sonet-4.5" in done.stdout
     assert "→ did you mean anthropic/claude-sonnet-4.5? Mend the id" in done.stdout
+    assert "first among the fallbacks" not in done.stdout  # it would repeat the mistake
 
 
 def test_redis_down(run_command):

@@ -277,6 +277,16 @@ def test_the_price_of_a_round_is_printed(run_command):
     assert 2 == done.stdout.count(" answered in ")
 
 
+def test_what_is_wrong_with_a_route_is_said_once_and_with_the_others(simulator, run_command):
+    simulator.play("openrouter", "status_401")
+
+    loud, quiet = run_command("probe", "--once"), run_command("probe", "--once", "--quiet")
+
+    lines = loud.stdout.splitlines() + loud.stderr.splitlines()
+    assert 1 == len([line for line in lines if "unauthorized" in line])
+    assert (1, "", "") == (quiet.returncode, quiet.stdout, quiet.stderr)
+
+
 def test_it_goes_on_for_ever_and_ends_cleanly_when_it_is_told_to(simulator, tmp_path):
     environment = {
         **simulator.environment(),
