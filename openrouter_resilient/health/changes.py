@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from openrouter_resilient.health.probe import Probed
+from openrouter_resilient.health.report import duration
 
 FLAPPING = 4  # changes within the hour: the fourth is told as flapping, and then nothing …
 WITHIN_S = 3600.0
@@ -51,7 +52,7 @@ class Alert:
                 f"{self.headline}: {FLAPPING} changes within an hour. "
                 f"Nothing more is told until it has kept still for {CALM_S / 60:.0f} minutes"
             )
-        lasted = "" if self.lasted is None else f" after {self.lasted / 60:.0f} min"
+        lasted = "" if self.lasted is None else f" after {duration(self.lasted)}"
         return f"{self.headline} again{lasted}"
 
 

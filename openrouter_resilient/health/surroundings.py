@@ -16,13 +16,12 @@ from openrouter_resilient.health.findings import Finding, fine, problem, warning
 from openrouter_resilient.health.redis_link import Link, LinkError, check_url, masked_url
 from openrouter_resilient.health.report import duration
 from openrouter_resilient.health.word import Rubbish, Said, heard, read_word
-from openrouter_resilient.settings import REDIS_VARIABLE, Settings
+from openrouter_resilient.settings import LEDGER_VARIABLE, REDIS_VARIABLE, Settings
 from openrouter_resilient.wire.clock import Clock, monotonic
 
 MOST_SKEW_S = 60.0
 SLOW_REDIS_S = 0.05  # what a call waits for it at the most
 TRY_KEY = "openrouter-resilient:doctor"
-LEDGER_VARIABLE = "OPENROUTER_RESILIENT_LEDGER"
 SQLITE = b"SQLite format 3\x00"
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 

@@ -135,23 +135,23 @@ def receiver(make_receiver):
 
 
 class Mailbox:
-    """A real SMTP server with TLS and a login; `messages` is what it has taken."""
+    """A real SMTP server with TLS and a login, or neither; `messages` is what it has taken."""
 
-    def __init__(self, authority, *, starttls):
+    def __init__(self, authority, *, starttls, tls):
         self.messages = []
         self.logins = []
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(context)
-        tls = {"tls_context": context, "require_starttls": True} if starttls else {}
         self._server = Controller(
             self,
             hostname="127.0.0.1",
             port=0,
-            ssl_context=None if starttls else context,
+            ssl_context=context if tls and not starttls else None,
+            tls_context=context if starttls else None,
+            require_starttls=starttls,
             authenticator=self._authenticate,
-            auth_required=True,
+            auth_required=tls,
             auth_require_tls=starttls,  # of a connection that began with TLS it does not know
-            **tls,
         )
         self._server._trigger_server = self._connect  # by itself it would connect to port 0
         self._server.start()
@@ -182,8 +182,8 @@ def make_mailbox(tmp_path, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     made = []
 
-    def make(*, starttls=False):
-        made.append(Mailbox(authority, starttls=starttls))
+    def make(*, starttls=False, tls=True):
+        made.append(Mailbox(authority, starttls=starttls, tls=tls))
         return made[-1]
 
     yield make
