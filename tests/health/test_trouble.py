@@ -135,6 +135,7 @@ def test_with_redis_and_an_endpoint_in_trouble_no_call_waits_for_redis(
     """Breakers open and close all the time, so that there is much to tell and to ask for."""
     monkeypatch.setattr(breaker, "FIRST_COOLDOWN_S", 0.02)
     monkeypatch.setattr(breaker, "LONGEST_COOLDOWN_S", 0.02)
+    monkeypatch.setattr(breaker, "HELD_S", 0.02)
     simulator.play("openrouter", "status_503", rate=0.7)
     simulator.latency("openai", first_token=0.05)
     client = make_client(redis_url=redis_server.url)
