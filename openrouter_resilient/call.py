@@ -126,6 +126,12 @@ class Carrier:
         self._keys = tuple(filter(None, map(_bare_key, endpoints.values())))
         _CARRIERS.add(self)
 
+    def apart(self) -> Carrier:
+        """One over the same connections that knows nothing yet and tells nobody: for a check."""
+        return Carrier(
+            self._endpoints, transport=self._transport, clock=self.clock, jitter=self._jitter
+        )
+
     def run(self, call: Call, *, drain: bool) -> Answer:
         """Go on until an attempt counts: all of a whole answer, the first token of a stream."""
         tell_what_waits()

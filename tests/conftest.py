@@ -7,6 +7,7 @@ import os
 import socket
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from openrouter_resilient import Client
 from openrouter_resilient.simulator import Simulator
@@ -15,6 +16,13 @@ pytest_plugins = ("pytester", "openrouter_resilient.simulator.pytest_plugin")
 
 PREFIXES = ("OPENROUTER", "OPENAI", "GROQ", "ANTHROPIC", "REDIS")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+# Properties see the same examples each time; `HYPOTHESIS_PROFILE=search pytest tests/properties`
+# looks for new ones. A fixture that only keeps the machine's settings away may stay the same.
+COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+settings.register_profile("same", derandomize=True, database=None, max_examples=200, **COMMON)
+settings.register_profile("search", max_examples=5_000, print_blob=True, database=None, **COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from openrouter_resilient.cli.exits import BROKEN_PROMISE, FINE
+from openrouter_resilient.cli.output import GREEN, RED, colourful, painted, warnings_shown
+
+if TYPE_CHECKING:
+    from openrouter_resilient.health.findings import Finding
 
 EXAMPLES = (
     "openrouter-resilient doctor",
@@ -17,7 +23,7 @@ EXAMPLES = (
 def add_arguments(parser: ArgumentParser) -> None:
     """Say what it takes."""
     add = parser.add_argument
-    add("--live", action="store_true", help="the fire drill: a real prompt through direct routes")
+    add("--live", action="store_true", help="the fire drill: a real prompt through every route")
     add("--json", action="store_true", help="print one JSON object")
     add("--model", dest="models", action="append", metavar="ID", help="as of `ask`")
     add("--fallback", dest="fallbacks", action="append", metavar="ROUTE", help="as of `ask`")
@@ -36,9 +42,22 @@ def run(arguments: Namespace) -> int:
         client = Client(arguments.models, fallbacks=arguments.fallbacks, rounds=1, redis_url="")
     except ConfigurationError as error:
         client = error
-    findings = diagnose(Settings(), client, live=arguments.live)
+    with warnings_shown(quiet=True):  # what is wrong stands among the findings
+        findings = diagnose(Settings(), client, live=arguments.live)
     if arguments.json:
         print(json.dumps({"sound": sound(findings), "findings": list(map(asdict, findings))}))
     else:
-        print("\n".join(map(str, findings)))
+        _show(findings)
     return FINE if sound(findings) else BROKEN_PROMISE
+
+
+def _show(findings: list[Finding]) -> None:
+    from openrouter_resilient.health.findings import PROBLEM  # noqa: PLC0415  see run
+
+    colour = colourful(sys.stdout)
+    for finding in findings:
+        text = str(finding)
+        if colour and (finding.level == PROBLEM or finding is findings[-1]):
+            paint = RED if finding.level == PROBLEM else GREEN
+            text = text.replace(finding.level, painted(finding.level, paint), 1)
+        print(text)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
+if TYPE_CHECKING:
+    import logging
+
+PACKAGE = "openrouter_resilient"  # its logger
 GREEN, RED = "32", "31"
 
 
@@ -26,12 +32,40 @@ def say(message: object) -> None:
 
 
 @contextmanager
-def warnings_shown(*, quiet: bool) -> Iterator[None]:
-    """Show the package's warnings (failover, a key that is not accepted) as lines on stderr."""
+def warnings_shown(*, quiet: bool, of: str = PACKAGE) -> Iterator[None]:
+    """Show the package's warnings (failover, a key that is not accepted) as lines on stderr.
+
+    Args:
+        quiet: show none.
+        of: the part of the package whose warnings are shown; those of the others are not.
+    """
     import logging  # noqa: PLC0415  not needed for `--help`
 
-    logger = logging.getLogger("openrouter_resilient")
-    handler = logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)
+    shown = logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)
+    with _heard(logging.NullHandler()), _heard(shown, of):
+        yield
+
+
+@contextmanager
+def warnings_kept(most: int = 5) -> Iterator[deque[str]]:
+    """Keep the last of them, with their time, for a screen that is drawn anew again and again."""
+    import logging  # noqa: PLC0415  not needed for `--help`
+
+    lines: deque[str] = deque(maxlen=most)
+
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(f"{time.strftime('%H:%M:%S')} {self.format(record)}")
+
+    with _heard(Keeper()):
+        yield lines
+
+
+@contextmanager
+def _heard(handler: logging.Handler, of: str = PACKAGE) -> Iterator[None]:
+    import logging  # noqa: PLC0415  not needed for `--help`
+
+    logger = logging.getLogger(of)
     handler.setFormatter(logging.Formatter("warning: %(message)s"))
     handler.setLevel(logging.WARNING)
     logger.addHandler(handler)

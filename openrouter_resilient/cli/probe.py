@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 from argparse import ArgumentParser, Namespace
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from openrouter_resilient.cli.numbers import seconds
 from openrouter_resilient.cli.output import say, warnings_shown
 
 if TYPE_CHECKING:
+    from openrouter_resilient.client import Client
     from openrouter_resilient.health.probe import Probed
     from openrouter_resilient.health.prober import Prober
 
@@ -24,6 +26,7 @@ EXAMPLES = (
     "openrouter-resilient probe --print-cron",
     "openrouter-resilient probe --print-systemd",
 )
+HEALTH = "openrouter_resilient.health"  # the logger of what surrounds the probes
 EVERY_S = 300.0
 JITTER = 0.1  # a tenth either way, so that probes of many machines do not meet
 
@@ -46,7 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--model", dest="models", action="append", metavar="ID", help="as of `ask`")
     add("--fallback", dest="fallbacks", action="append", metavar="ROUTE", help="as of `ask`")
     add("--json", action="store_true", help="print one JSON object a round")
-    add("-q", "--quiet", action="store_true", help="print nothing but warnings")
+    add("-q", "--quiet", action="store_true", help="print no results; the exit code has them")
 
 
 def run(arguments: Namespace) -> int:
@@ -55,7 +58,7 @@ def run(arguments: Namespace) -> int:
         return _install(arguments)
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        with warnings_shown(quiet=False):
+        with warnings_shown(quiet=False, of=HEALTH):  # a route's own stand in its result
             return _probe(arguments)
     except _Stopped:
         return FINE
@@ -91,20 +94,22 @@ def _probe(arguments: Namespace) -> int:
     import random  # noqa: PLC0415  when it is needed
 
     every = arguments.every or EVERY_S
-    prober = _prober(arguments, every)
-    try:
+    with _client(arguments) as client, closing(_prober(arguments, client, every)) as prober:
         while True:
             found = prober.round()
             _show(arguments, found)
             if arguments.once or arguments.every is None:
                 return FINE if all(probed.up for probed in found) else BROKEN_PROMISE
             threading.Event().wait(every * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  no secret
-    finally:
-        prober.close()
 
 
-def _prober(arguments: Namespace, every: float) -> Prober:
+def _client(arguments: Namespace) -> Client:
     from openrouter_resilient.client import Client  # noqa: PLC0415  a fifth of a second
+
+    return Client(arguments.models, fallbacks=arguments.fallbacks, rounds=1, redis_url="")
+
+
+def _prober(arguments: Namespace, client: Client, every: float) -> Prober:
     from openrouter_resilient.health.channels import channels, heartbeat  # noqa: PLC0415  the same
     from openrouter_resilient.health.prober import Prober  # noqa: PLC0415  the same
     from openrouter_resilient.health.redis_link import check_url  # noqa: PLC0415  the same
@@ -116,7 +121,7 @@ def _prober(arguments: Namespace, every: float) -> Prober:
     if redis_url:
         check_url(redis_url)  # a probe is for Redis: here it must be one
     return Prober(
-        Client(arguments.models, fallbacks=arguments.fallbacks, rounds=1, redis_url=""),
+        client,
         redis_url=redis_url,
         channels=channels(settings, SystemClock()),
         beat=heartbeat(settings),

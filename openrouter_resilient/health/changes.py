@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from openrouter_resilient.health.probe import Probed
+from openrouter_resilient.health.report import duration
 
 FLAPPING = 4  # changes within the hour: the fourth is told as flapping, and then nothing …
 WITHIN_S = 3600.0
@@ -51,7 +52,7 @@ class Alert:
                 f"{self.headline}: {FLAPPING} changes within an hour. "
                 f"Nothing more is told until it has kept still for {CALM_S / 60:.0f} minutes"
             )
-        lasted = "" if self.lasted is None else f" after {self.lasted / 60:.0f} min"
+        lasted = "" if self.lasted is None else f" after {duration(self.lasted)}"
         return f"{self.headline} again{lasted}"
 
 
@@ -76,16 +77,23 @@ class Told:
 
 @dataclass(frozen=True)
 class Memory:
-    """What is remembered between two rounds: of each route, and what could not be delivered."""
+    """What is remembered between two rounds.
+
+    Attributes:
+        routes: of each route, as it is written.
+        undelivered: what could not be delivered, and by which channel.
+        at: the time of day of the round.
+    """
 
     routes: Mapping[str, Told] = field(default_factory=dict)
     undelivered: tuple[tuple[str, Alert], ...] = ()
+    at: float = 0.0
 
     def json(self) -> str:
         """As it is kept."""
         routes = {name: asdict(told) for name, told in self.routes.items()}
         left = [[channel, asdict(alert)] for channel, alert in self.undelivered]
-        return json.dumps({"version": 1, "routes": routes, "undelivered": left})
+        return json.dumps({"version": 1, "at": self.at, "routes": routes, "undelivered": left})
 
 
 def read_memory(text: str) -> Memory:
@@ -95,6 +103,7 @@ def read_memory(text: str) -> Memory:
         return Memory(
             {name: _told(**told) for name, told in found["routes"].items()},
             tuple((channel, Alert(**alert)) for channel, alert in found["undelivered"]),
+            float(found["at"]),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Memory()
@@ -103,15 +112,16 @@ def read_memory(text: str) -> Memory:
 def changes(memory: Memory, round_: Sequence[Probed], wall: float) -> tuple[Memory, list[Alert]]:
     """What to tell of a round, and what to remember of it.
 
-    A route that is found up for the first time is no news; one that is found down is.
+    A route that is found up for the first time is no news; one that is found down is. Of one that
+    was not asked nothing is known.
     """
     routes, alerts = dict(memory.routes), []
-    for probed in round_:
+    for probed in (probed for probed in round_ if probed.asked):
         told, alert = _change(memory.routes.get(probed.route), probed, wall)
         routes[probed.route] = told
         if alert is not None:
             alerts.append(alert)
-    return replace(memory, routes=routes), alerts
+    return replace(memory, routes=routes, at=wall), alerts
 
 
 def _change(before: Told | None, probed: Probed, wall: float) -> tuple[Told, Alert | None]:

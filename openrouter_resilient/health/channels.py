@@ -10,7 +10,7 @@ import smtplib
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from email.message import EmailMessage
@@ -119,10 +119,7 @@ def heartbeat(settings: Settings) -> Callable[[], None] | None:
         return None
     _checked(url, HEARTBEAT_VARIABLE, ("http", "https"))
 
-    def beat() -> None:
-        _accepted(url, None, LIMIT_S)
-
-    return lambda: _tried(lambda _limit: beat())
+    return lambda: _tried(lambda limit: _accepted(url, None, limit))
 
 
 def deliver(channel: Channel, alerts: Sequence[Alert]) -> None:
@@ -135,21 +132,21 @@ def deliver(channel: Channel, alerts: Sequence[Alert]) -> None:
 
 
 def _tried(send: Callable[[float], None]) -> None:
-    for attempt in range(1, TRIES + 1):
-        last = attempt == TRIES
-        with nullcontext() if last else suppress(Undelivered):
-            _in_time(lambda: send(LIMIT_S), LIMIT_S)
+    for attempt in range(1, TRIES):
+        with suppress(Undelivered):
+            _in_time(send, LIMIT_S)
             return
         threading.Event().wait(PAUSE_S * attempt)
+    _in_time(send, LIMIT_S)
 
 
-def _in_time(send: Callable[[], None], seconds: float) -> None:
+def _in_time(send: Callable[[float], None], seconds: float) -> None:
     """Bound what may drip: in a thread of its own, which is left behind if it is late."""
     failure: list[BaseException] = []
 
     def run() -> None:
         try:
-            send()
+            send(seconds)
         except Exception as error:  # noqa: BLE001  raised below, in the thread that can catch it
             failure.append(error)
 
@@ -195,11 +192,12 @@ def _accepted(url: str, post: Mapping[str, Any] | None, seconds: float) -> None:
 def _email(url: str, clock: Clock) -> Channel:
     """E-mail by `smtps://user:password@host:465/?to=…&from=…`; `smtp://` begins with STARTTLS."""
     parts = _checked(url, EMAIL_VARIABLE, tuple(_SMTP))
-    asked = parse_qs(parts.query)
+    # A plus stands for itself, as in me+alerts@example.org.
+    asked = parse_qs(parts.query.replace("+", "%2B"), keep_blank_values=True)
     to = [address for text in asked.get("to", []) for address in text.split(",") if address]
     user = unquote(parts.username or "")
     sender = asked.get("from", [user if "@" in user else (to[0] if to else "")])[0]
-    if not all("@" in address and address.isprintable() for address in [sender, *to]) or not to:
+    if not to or not all(map(_is_address, [sender, *to])):
         raise ConfigurationError(
             f"{EMAIL_VARIABLE} needs to whom and from whom: "
             "smtps://user:password@host/?to=me@example.org&from=alerts@example.org"
@@ -259,8 +257,12 @@ def _message(alerts: Sequence[Alert], sender: str, to: Sequence[str], wall: floa
     return message
 
 
+def _is_address(text: str) -> bool:
+    return "@" in text and text.isprintable() and " " not in text
+
+
 def _domain(address: str) -> str:
-    return address.rpartition("@")[2].strip("> ") or "localhost"
+    return address.rpartition("@")[2] or "localhost"
 
 
 def _checked(url: str, variable: str, schemes: Sequence[str]) -> SplitResult:

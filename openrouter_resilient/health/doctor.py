@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from openrouter_resilient.endpoints.table import ENDPOINTS, Endpoint, resolve
+from openrouter_resilient.endpoints.table import ENDPOINTS, Endpoint, nearest_route, resolve
 from openrouter_resilient.errors import ConfigurationError
 from openrouter_resilient.health import surroundings
-from openrouter_resilient.health.examine import Examined, examine
-from openrouter_resilient.health.findings import Finding, fine, problem, sound
+from openrouter_resilient.health.examine import Examined, examine, mend_for
+from openrouter_resilient.health.findings import Finding, advice, fine, problem, sound
 from openrouter_resilient.health.parallel import in_parallel
-from openrouter_resilient.health.probe import bill, probe_route
+from openrouter_resilient.health.probe import Probed, bill, probe
+from openrouter_resilient.routing.faults import Kind
 from openrouter_resilient.settings import Settings
 from openrouter_resilient.wire.clock import Clock, SystemClock
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from openrouter_resilient.routing.plan import Route
 
 LIVE_S = 20.0  # for one prompt of the fire drill
+LOSS = "OpenRouter's loss"
+MEND_ABOVE = "mend what stands above"
 
 
 def diagnose(
@@ -35,15 +38,17 @@ def diagnose(
     Args:
         settings: where it comes from.
         client: one that shares nothing, or why there is none.
-        live: send one tiny real prompt through every direct route.
+        live: send one tiny real prompt through every route.
         clock: for tests.
     """
     clock = clock or SystemClock()
     endpoints = _endpoints(settings, client)
     findings = _keys(settings, endpoints)
     if isinstance(client, ConfigurationError):
-        findings.append(problem("plan", str(client), "mend it, and run this again"))
-        return [*findings, *_around(settings, endpoints, clock, ())]
+        if sound(findings):  # else it says the same
+            findings.append(problem("plan", str(client), "mend it, and run this again"))
+        around = _around(settings, endpoints, clock, {})
+        return [*findings, *around, problem(LOSS, "nobody would answer", MEND_ABOVE)]
     findings.append(fine("plan", " → ".join(map(str, client.routes))))
     by_name = _by_endpoint(client.routes)
     examined = in_parallel(
@@ -52,9 +57,10 @@ def diagnose(
     found = dict(zip(by_name, examined, strict=True))
     for one in examined:
         findings += one.findings
+    findings += _advice(client, found)
     drilled = _drill(client, endpoints) if live else {}
     findings += drilled.values()
-    findings += _around(settings, endpoints, clock, examined, by_name)
+    findings += _around(settings, endpoints, clock, found)
     findings.append(_survival(endpoints, found, drilled, client.routes))
     return findings
 
@@ -86,6 +92,17 @@ def _keys(settings: Settings, endpoints: Mapping[str, Endpoint]) -> list[Finding
     return findings
 
 
+def _advice(client: Client, found: Mapping[str, Examined]) -> list[Finding]:
+    """A route that would be nearer to the plan's first choice than the one behind it."""
+    first = client.routes[0]
+    nearest = nearest_route(client.routes, client.endpoints)
+    if nearest is None or not sound(found[first.endpoint].findings):
+        return []
+    text = f"{nearest.endpoint} makes {first.models[0]}, and its key is set"
+    mend = f"put {nearest} first among the fallbacks: nothing is nearer to your first choice"
+    return [advice("plan", text, mend)]
+
+
 def _by_endpoint(routes: Sequence[Route]) -> dict[str, list[Route]]:
     found: dict[str, list[Route]] = {}
     for route in routes:
@@ -97,11 +114,12 @@ def _around(
     settings: Settings,
     endpoints: Mapping[str, Endpoint],
     clock: Clock,
-    examined: Sequence[Examined],
-    names: Sequence[str] | Mapping[str, object] = (),
+    found: Mapping[str, Examined],
 ) -> list[Finding]:
-    used = list(names) or list(endpoints)
-    skews = [one.skew for one in examined if one.skew is not None]
+    """What stands around the endpoints that were examined, or around all of them if none was."""
+    used = list(found or endpoints)
+    # By the clocks of vendors: that of a server of one's own may be this machine's, or off itself.
+    skews = [one.skew for name, one in found.items() if name in ENDPOINTS and one.skew is not None]
     return [
         *surroundings.redis(settings, used, clock),
         *surroundings.alerts(settings, clock),
@@ -117,17 +135,20 @@ def _is_direct(endpoint: Endpoint) -> bool:
 
 
 def _drill(client: Client, endpoints: Mapping[str, Endpoint]) -> dict[str, Finding]:
-    """One tiny real prompt through every direct route: a fallback never used may well not work."""
-    routes = [route for route in client.routes if _is_direct(endpoints[route.endpoint])]
-    round_ = in_parallel([partial(probe_route, client, route, seconds=LIVE_S) for route in routes])
-    mend = "mend the key, the model or the account; see the provider's own words in a call's error"
-    found = {
-        probed.route: fine("fire drill", str(probed))
-        if probed.up
-        else problem("fire drill", str(probed), mend)
-        for probed in round_
-    }
-    return {**found, "bill": fine("fire drill", bill(round_))} if found else {}
+    """One tiny real prompt through every route: a fallback never used may well not work.
+
+    Through OpenRouter, too: that its account has no credit is shown by no free call.
+    """
+    round_ = probe(client, seconds=LIVE_S)
+    found = {one.route: _drilled(one, endpoints[one.endpoint]) for one in round_}
+    return {**found, "bill": fine("fire drill", bill(round_))}
+
+
+def _drilled(probed: Probed, endpoint: Endpoint) -> Finding:
+    if probed.up:
+        return fine("fire drill", str(probed))
+    mend = mend_for(endpoint, Kind(probed.fault)) if probed.fault else "see what it says"
+    return problem("fire drill", str(probed), mend)
 
 
 def _survival(
@@ -147,9 +168,9 @@ def _survival(
     if ways_out:
         text = f"calls would be answered by {', '.join(ways_out)}"
         if drilled:
-            return fine("OpenRouter's loss", text)
-        return fine("OpenRouter's loss", f"{text}; --live proves it")
+            return fine(LOSS, text)
+        return fine(LOSS, f"{text}; --live proves it")
     if direct:
-        return problem("OpenRouter's loss", "no fallback works", "mend what stands above")
+        return problem(LOSS, "no fallback works", MEND_ABOVE)
     mend = "set OPENAI_API_KEY, GROQ_API_KEY or ANTHROPIC_API_KEY, or add an endpoint of your own"
-    return problem("OpenRouter's loss", "nobody would answer: there is no direct route", mend)
+    return problem(LOSS, "nobody would answer: there is no direct route", mend)

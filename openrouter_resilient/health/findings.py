@@ -25,14 +25,19 @@ class Finding:
     mend: str = ""
 
     def __str__(self) -> str:
-        """Say it in one line, two with a mend."""
-        text = f"{self.level:<8} {self.about}: {self.text}"
-        return f"{text}\n         → {self.mend}" if self.mend else text
+        """Say it in one line, two with a mend; whatever a server said moves no cursor."""
+        text = _printable(f"{self.level:<8} {self.about}: {self.text}")
+        return f"{text}\n         → {_printable(self.mend)}" if self.mend else text
 
 
 def fine(about: str, text: str) -> Finding:
     """Nothing need be done."""
     return Finding(about, FINE, text)
+
+
+def advice(about: str, text: str, mend: str) -> Finding:
+    """It works, and could do better."""
+    return Finding(about, FINE, text, mend)
 
 
 def warning(about: str, text: str, mend: str) -> Finding:
@@ -48,3 +53,7 @@ def problem(about: str, text: str, mend: str) -> Finding:
 def sound(findings: Sequence[Finding]) -> bool:
     """Whether there is no problem among them."""
     return not any(finding.level == PROBLEM for finding in findings)
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -8,12 +8,13 @@ environment are honoured. Nothing raised here holds a URL: a webhook's address i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_auth_from_url
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -79,7 +80,7 @@ def fetch(
                 url,
                 headers=dict(headers or {}),
                 json=post,
-                auth=_keep_headers,
+                auth=_auth_of(url),
                 allow_redirects=False,
                 stream=True,
             ) as reply:
@@ -93,6 +94,12 @@ def fetch(
         raise Unanswered(why) from None
     finally:
         LIMIT.until = float("inf")
+
+
+def _auth_of(url: str) -> tuple[str, str] | Callable[..., requests.PreparedRequest]:
+    """The user and password that stand in a URL, as in a webhook's; `.netrc` has no say."""
+    user, password = get_auth_from_url(url)
+    return (user, password) if user or password else _keep_headers
 
 
 def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -23,10 +23,9 @@ from openrouter_resilient.health.word import (
     mark_of,
     place_of,
 )
-from openrouter_resilient.routing.breaker import LONGEST_COOLDOWN_S
-from openrouter_resilient.routing.faults import Fault, Scope
-from openrouter_resilient.routing.step import Outcome
-from openrouter_resilient.wire.clock import monotonic
+from openrouter_resilient.routing.breaker import LONGEST_COOLDOWN_S, shows_it_up
+from openrouter_resilient.routing.faults import Kind
+from openrouter_resilient.routing.step import History
 
 if TYPE_CHECKING:
     from openrouter_resilient.client import Client
@@ -34,7 +33,10 @@ if TYPE_CHECKING:
     from openrouter_resilient.routing.plan import Route
 
 PROMPT = "Say OK."
-MOST_TOKENS = 16  # the fewest that every API takes
+FEW_TOKENS = 16  # the fewest that every API takes
+# A reasoning model may answer 400 to a limit that its thoughts alone exceed ("max_tokens or model
+# output limit was reached": goclaw #245, spiceai #7126). It needs about a hundred.
+ROOM_TO_THINK_TOKENS = 1_000
 TTL_ROUNDS = 2.5  # a word outlives two rounds that did not come, and then nobody knows
 
 
@@ -47,10 +49,13 @@ class Probed:
         up: whether an answer came.
         endpoint_up: whether the endpoint serves, though this route may not: it said no to a model,
             or passed on that a provider behind it is down.
-        fault: the kind of fault; None for an answer.
-        why: what the fault means, in our words; a server's own could hold anything.
-        latency: seconds to the first token; None if none came.
+        fault: the kind of fault; None for an answer, and where nothing was sent.
+        why: what the fault means, in our words (a server's own could hold anything), or why nothing
+            was sent.
+        started_at: in seconds since 1970.
         seconds: how long it took.
+        asked: whether anything was sent.
+        latency: seconds to the first token; None if none came.
         cost: in USD, as reported; None if nobody said.
         tokens: as reported; None if nobody said.
         of_the_key: the fault may be this key's alone.
@@ -62,64 +67,87 @@ class Probed:
     endpoint_up: bool
     fault: str | None
     why: str
-    latency: float | None
+    started_at: float
     seconds: float
-    cost: float | None
-    tokens: int | None
+    asked: bool = True
+    latency: float | None = None
+    cost: float | None = None
+    tokens: int | None = None
     of_the_key: bool = False
 
     def __str__(self) -> str:
         """Say it in one line."""
-        if not self.up:
-            return f"{self.route} is down: {self.fault}, {self.why} ({self.seconds:.1f} s)"
-        cost = "no price said" if self.cost is None else f"${self.cost:.6f}"
-        return f"{self.route} answered in {self.seconds:.1f} s ({cost})"
+        if self.up:
+            cost = "no price named" if self.cost is None else f"${self.cost:.6f}"
+            return f"{self.route} answered in {self.seconds:.1f} s ({cost})"
+        if not self.asked:
+            return f"{self.route} was not asked: {self.why}"
+        return f"{self.route} is down: {self.fault}, {self.why} ({self.seconds:.1f} s)"
 
 
 def probe(client: Client, *, seconds: float) -> tuple[Probed, ...]:
-    """Ask every route of a client's plan, side by side, each within so many seconds.
-
-    Args:
-        client: one that shares nothing (`redis_url=""`).
-        seconds: for each.
-    """
+    """Ask every route of a client's plan, side by side, each within so many seconds."""
     ask = partial(probe_route, client, seconds=seconds)
     return tuple(in_parallel([partial(ask, route) for route in client.routes]))
 
 
 def probe_route(client: Client, route: Route, *, seconds: float) -> Probed:
-    """Ask one route, and nobody else."""
-    name, endpoint = str(route), route.endpoint
-    models = [f"{endpoint}:{model}" for model in route.models]
-    began = monotonic()
-    fault: Fault | None = None
-    cost = tokens = None
+    """Ask one route, and nobody else. It is no call of the user's, and recorded as none."""
+    clock = client._carrier.clock  # noqa: SLF001  one package
+    started_at, until = clock.wall(), clock.now() + seconds
     try:
-        served = client.complete(
-            PROMPT, models=models, fallbacks=(), deadline=seconds, max_tokens=MOST_TOKENS
-        ).served
-        usage = served.usage or {}
-        cost, tokens = served.cost, usage.get("total_tokens")
-    except ResilientError as error:
-        last = _last(client, route)
-        fault = last.fault if last is not None else None
-        if fault is None:  # nothing was sent: what the set-up lacks is in the message
-            return Probed(
-                name, endpoint, up=False, endpoint_up=True, fault="not_asked", why=str(error),
-                latency=None, seconds=monotonic() - began, cost=None, tokens=None,
-            )  # fmt: skip
-    last = _last(client, route)
-    first = last.reported.first_token_at if last else None
+        history = _ask(client, route, seconds, FEW_TOKENS)
+        if _wants_more_tokens(history) and clock.now() < until:
+            history += _ask(client, route, until - clock.now(), ROOM_TO_THINK_TOKENS)
+    except ResilientError as error:  # nothing was sent: what the set-up lacks is in the message
+        return Probed(
+            str(route), route.endpoint, up=False, endpoint_up=False, fault=None, why=str(error),
+            started_at=started_at, seconds=0.0, asked=False,
+        )  # fmt: skip
+    return _probed(route, history, started_at)
+
+
+def _ask(client: Client, route: Route, seconds: float, most_tokens: int) -> History:
+    """What came of it.
+
+    Raises:
+        ResilientError: nothing was sent.
+    """
+    models = [f"{route.endpoint}:{model}" for model in route.models]
+    limit, wire = {"max_tokens": most_tokens}, client._wire  # noqa: SLF001  one package
+    call = client._call(  # noqa: SLF001  the same
+        PROMPT, None, limit, models, (), seconds, None, wire, None, None
+    )
+    try:
+        client._carrier.apart().run(call, drain=True)  # noqa: SLF001  the same
+    except ResilientError:
+        if not call.history:
+            raise
+    return call.history
+
+
+def _wants_more_tokens(history: History) -> bool:
+    fault = history[-1].fault
+    return fault is not None and fault.kind is Kind.INVALID_REQUEST
+
+
+def _probed(route: Route, history: History, started_at: float) -> Probed:
+    last = history[-1]
+    fault, reported = last.fault, last.reported
+    costs = [outcome.reported.cost for outcome in history if outcome.reported.cost is not None]
+    tokens = (reported.usage or {}).get("total_tokens")
+    first_at = reported.first_token_at
     return Probed(
-        route=name,
-        endpoint=endpoint,
+        route=str(route),
+        endpoint=route.endpoint,
         up=fault is None,
-        endpoint_up=fault is None or fault.relayed or fault.scope in (Scope.REQUEST, Scope.MODEL),
+        endpoint_up=shows_it_up(fault),
         fault=fault.kind.value if fault else None,
         why=fault.row.why if fault else "",
-        latency=first - last.started_at if last and first is not None else None,
-        seconds=monotonic() - began,
-        cost=cost,
+        started_at=started_at,
+        seconds=last.ended_at - history[0].started_at,
+        latency=None if first_at is None else first_at - last.started_at,
+        cost=sum(costs) if costs else None,
         tokens=tokens if isinstance(tokens, int) else None,
         of_the_key=fault is not None and is_about_the_key(fault.kind),
     )
@@ -143,10 +171,11 @@ def words_of(
         every: seconds between two rounds.
     """
     words = {}
-    for name in dict.fromkeys(probed.endpoint for probed in round_):
-        rows = [probed for probed in round_ if probed.endpoint == name]
+    asked = [probed for probed in round_ if probed.asked]
+    for name in dict.fromkeys(probed.endpoint for probed in asked):
+        rows = [probed for probed in asked if probed.endpoint == name]
         up = any(probed.endpoint_up for probed in rows)
-        faulty = next((probed for probed in rows if probed.fault), None)
+        faulty = next((probed for probed in rows if probed.fault is not None), None)
         state, old = UP if up else DOWN, before.get(name)
         row = endpoints[name]
         about_the_key = not up and all(probed.of_the_key for probed in rows)
@@ -167,14 +196,14 @@ def words_of(
 
 def bill(round_: Sequence[Probed]) -> str:
     """What a round cost, as far as anybody said."""
-    said = [probed.cost for probed in round_ if probed.cost is not None]
-    unsaid = [probed for probed in round_ if probed.up and probed.cost is None]
-    parts = [f"{len(said)} probes cost ${sum(said):.6f}"] if said else []
-    if unsaid:
-        tokens = sum(probed.tokens or 0 for probed in unsaid)
-        parts.append(f"{len(unsaid)} of {tokens} tokens in all said no price")
-    return "; ".join(parts) or "nobody answered, and nobody said a price"
+    priced = [probed.cost for probed in round_ if probed.cost is not None]
+    unpriced = [probed for probed in round_ if probed.up and probed.cost is None]
+    parts = [f"{_counted(priced)} cost ${sum(priced):.6f}"] if priced else []
+    if unpriced:
+        tokens = sum(probed.tokens or 0 for probed in unpriced)
+        parts.append(f"{_counted(unpriced)} of {tokens} tokens in all had no price named")
+    return "; ".join(parts) or "nobody answered, and nobody named a price"
 
 
-def _last(client: Client, route: Route) -> Outcome | None:
-    return client._carrier.board.last(route)  # noqa: SLF001  one package
+def _counted(probes: Sequence[object]) -> str:
+    return "1 probe" if len(probes) == 1 else f"{len(probes)} probes"

@@ -1,4 +1,4 @@
-"""Round after round: probe, tell every process, tell people of changes, and beat.
+"""Round after round: probe, keep a record, tell every process, tell people of changes, and beat.
 
 Nothing here stops the probing: a Redis, a file or a receiver that fails is told of once.
 """
@@ -25,7 +25,7 @@ from openrouter_resilient.wire.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from openrouter_resilient.client import Client
 
-LOG = logging.getLogger("openrouter_resilient")
+LOG = logging.getLogger("openrouter_resilient.health")
 MEMORY_KEY = "openrouter-resilient:told"
 MOST_UNDELIVERED = 20  # of older ones nobody wants to hear any more
 
@@ -48,7 +48,7 @@ class Prober:
         """Make it ready.
 
         Args:
-            client: one that shares nothing; its routes are probed.
+            client: its routes are probed, and its ledger keeps what is found.
             redis_url: where the words go; None keeps them here.
             folder: where is remembered what people were told; None: the user's state folder.
             channels: how people are told.
@@ -71,6 +71,7 @@ class Prober:
     def round(self) -> tuple[Probed, ...]:
         """Probe once, and tell of it."""
         found = probe(self._client, seconds=self._seconds)
+        self._record(found)
         self._share(found)
         memory = self._recall()
         memory, alerts = changes(memory, found, self._clock.wall())
@@ -84,6 +85,15 @@ class Prober:
         """Close the connection to Redis."""
         if self._link is not None:
             self._link.close()
+
+    def _record(self, found: Sequence[Probed]) -> None:
+        """Keep what was found in the ledger: as probes, which are nobody's calls."""
+        for probed in found:
+            if probed.asked:
+                self._client.ledger.probe(
+                    probed.endpoint, route=probed.route, fault=probed.fault,
+                    seconds=probed.seconds, started_at=probed.started_at,
+                )  # fmt: skip
 
     def _share(self, found: Sequence[Probed]) -> None:
         """Write what was found where every process reads it."""
@@ -131,15 +141,12 @@ class Prober:
         return True
 
     def _recall(self) -> Memory:
-        """What people were told: from Redis, where every prober keeps it, or from the file."""
-        text = None
+        """What people were told last: by Redis, where every prober keeps it, or by the file."""
+        kept = [_content(self._file)]
         if self._link is not None:
-            try:
-                data = self._link.get(MEMORY_KEY)
-                text = data.decode(errors="replace") if data else None
-            except LinkError:
-                text = None  # it was complained of when the words were written
-        return read_memory(text) if text else read_memory(_content(self._file))
+            with suppress(LinkError):  # it was complained of when the words were written
+                kept.append((self._link.get(MEMORY_KEY) or b"").decode(errors="replace"))
+        return max(map(read_memory, kept), key=lambda memory: memory.at)
 
     def _remember(self, memory: Memory) -> None:
         text = memory.json()

@@ -6,7 +6,7 @@ Blocks, and raises `LinkError` for whatever goes wrong; no call waits for it (se
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -82,11 +82,15 @@ class Link:
             By endpoint: the bytes, and the seconds they will still be kept (negative: no end).
             Nothing for a key that is absent. What is no text comes as no bytes.
         """
-        pipe = self._connected().pipeline(transaction=False)
-        for name in names:
-            pipe.getrange(HEALTH_KEY + name, 0, LONGEST_WORD)  # a huge value is not worth reading
-            pipe.pttl(HEALTH_KEY + name)
-        replies = self._do(lambda: pipe.execute(raise_on_error=False))
+
+        def ask(redis: Redis) -> Any:
+            pipe = redis.pipeline(transaction=False)
+            for name in names:
+                pipe.getrange(HEALTH_KEY + name, 0, LONGEST_WORD)  # no need to read a huge one
+                pipe.pttl(HEALTH_KEY + name)
+            return pipe.execute(raise_on_error=False)
+
+        replies = self._do(ask)
         found = {}
         for name, data, left_ms in zip(names, replies[::2], replies[1::2], strict=True):
             self._raise_for(left_ms)
@@ -97,27 +101,26 @@ class Link:
 
     def write(self, name: str, text: str, seconds: float) -> None:
         """Put a word under an endpoint's key, for so many seconds."""
-        self._write(lambda redis: redis.set(HEALTH_KEY + name, text, px=int(seconds * 1000)))
+        self.put(HEALTH_KEY + name, text, seconds)
 
     def take_trial(self, name: str, token: str, seconds: float) -> bool:
         """Take an endpoint's trial for so many seconds; False if somebody else has it."""
-        taken = self._write(
-            lambda redis: redis.set(TRIAL_KEY + name, token, nx=True, px=int(seconds * 1000))
-        )
-        return bool(taken)
+        key, lease_ms = TRIAL_KEY + name, int(seconds * 1000)
+        return bool(self._do(lambda redis: redis.set(key, token, nx=True, px=lease_ms)))
 
     def give_trial_back(self, name: str, token: str) -> None:
         """Let another process try, if this one still has the trial."""
-        self._write(lambda redis: redis.eval(GIVE_BACK, 1, TRIAL_KEY + name, token))
+        self._do(lambda redis: redis.eval(GIVE_BACK, 1, TRIAL_KEY + name, token))
 
     def get(self, key: str) -> bytes | None:
         """The text under any key of ours; None if there is none."""
-        found = self._do(lambda: self._connected().get(key))
+        found = self._do(lambda redis: redis.get(key))
         return found if isinstance(found, bytes) else None
 
     def put(self, key: str, text: str, seconds: float) -> None:
         """Keep a text under any key of ours."""
-        self._write(lambda redis: redis.set(key, text, px=int(seconds * 1000)))
+        left_ms = max(1, int(seconds * 1000))
+        self._do(lambda redis: redis.set(key, text, px=left_ms))
 
     def anew(self) -> Link:
         """The same without a connection; for a forked child, which must not close its parent's."""
@@ -143,14 +146,10 @@ class Link:
             )
         return self._redis
 
-    def _write(self, command: Any) -> Any:
-        redis = self._connected()
-        return self._do(lambda: command(redis))
-
-    def _do(self, command: Any) -> Any:
+    def _do(self, command: Callable[[Redis], Any]) -> Any:
         """Say something, and turn whatever goes wrong into one kind of error."""
         try:
-            return command()
+            return command(self._connected())
         except Exception as error:  # noqa: BLE001  a border: redis, sockets, TLS, odd replies
             raise self._link_error(error) from None  # the library's text may hold the URL
 

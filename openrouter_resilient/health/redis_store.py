@@ -9,19 +9,20 @@ connection. Once Redis was late, nobody waits for it until it has been quick aga
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakSet, WeakValueDictionary
 
 from openrouter_resilient.health.redis_link import Link, LinkError, masked_url
 from openrouter_resilient.wire.clock import monotonic
 
-LOG = logging.getLogger("openrouter_resilient")
+LOG = logging.getLogger("openrouter_resilient.health")
 FRESH_S = 1.0  # how old what was read may be before it is read again
 STALE_S = 2.0  # older than this it is worth every call's waiting
 LONGEST_WAIT_S = 0.05  # what sharing may cost a call that meets a Redis in trouble
@@ -43,6 +44,7 @@ class _Job:
     def __init__(self, do: Callable[[Link], Any], asked_at: float) -> None:
         self._do = do
         self.asked_at = asked_at
+        self.begun = False
         self.done = threading.Event()
         self.result: Any = None
 
@@ -66,7 +68,6 @@ class RedisStore:
         self._place = masked_url(url)
         self._names: tuple[str, ...] = ()
         self._found = Found()
-        self._pending: dict[str, tuple[str, float]] = {}
         self._said: dict[str, float] = {}
         self._begin()
         _STORES.add(self)
@@ -75,7 +76,10 @@ class RedisStore:
         self._wake = threading.Condition()
         self._jobs: deque[_Job] = deque()
         self._thread: threading.Thread | None = None
+        self._words: dict[str, tuple[str, float]] = {}  # to be written: the text, and its end
+        self._trials: set[tuple[str, str]] = set()  # to be given back: of whom, and the token
         self._reading: _Job | None = None
+        self._writing: _Job | None = None
         self._asked_at = float("-inf")
         self._quick = True
         self._resting = False
@@ -113,14 +117,12 @@ class RedisStore:
     def write(self, name: str, text: str, expires_at: float) -> None:
         """Put a word under an endpoint's key. If that fails it is tried again until it expires.
 
-        What other clients of this process know has it at once.
+        Nobody waits for that. What other clients of this process know has it at once.
         """
         with self._wake:
-            self._pending[name] = (text, expires_at)
-            now, found = monotonic(), self._found
-            words = {**found.words, name: (text.encode(), expires_at - now, now)}
-            self._found = replace(found, words=words)
-        self._wait(self._post(self._write_pending))
+            self._words[name] = (text, expires_at)
+            self._found = self._with_ours_locked(self._found.words, self._found.read_at)
+        self._ask_to_write()
 
     def take_trial(self, name: str, token: str, seconds: float) -> bool:
         """Take the trial that all share.
@@ -130,18 +132,26 @@ class RedisStore:
         """
         if not self._quick:
             return True
+        with self._wake:
+            self._trials.discard((name, token))  # an earlier one, which could not be given back
         job = self._post(lambda link: self._try("write", link.take_trial, name, token, seconds))
         if self._wait(job):
             return job.result is not False
-        self.give_trial_back(name, token)  # in the order of asking: should it still be granted
+        # Should it still be granted: this comes after it, in the order of asking.
+        self._post(lambda link: self._try("write", link.give_trial_back, name, token))
         return False
 
     def give_trial_back(self, name: str, token: str) -> None:
         """Let another process try; nobody waits for that."""
-        self._post(lambda link: self._try("write", link.give_trial_back, name, token))
+        with self._wake:
+            self._trials.add((name, token))
+        self._ask_to_write()
 
     def close(self) -> None:
-        """Let the thread end and close the connection; the next need makes both anew."""
+        """Let the thread end, with what it is still to do, and close the connection.
+
+        The next need makes both anew.
+        """
         with self._wake:
             self._resting = True
             self._wake.notify()
@@ -158,6 +168,24 @@ class RedisStore:
             self._asked_at = now
             self._reading = self._post(self._read)
             return True
+
+    def _ask_to_write(self) -> None:
+        """Have everything written that is to be; one job does, however long Redis is gone."""
+        with self._wake:
+            if self._writing is None or self._writing.begun:
+                self._writing = self._post(self._write)
+
+    def _with_ours_locked(
+        self, words: Mapping[str, tuple[bytes, float, float]], read_at: float
+    ) -> Found:
+        """What was read, and over it what is still to be written."""
+        now = monotonic()
+        ours = {
+            name: (text.encode(), expires_at - now, now)
+            for name, (text, expires_at) in self._words.items()
+            if expires_at > now
+        }
+        return Found({**words, **ours}, read_at)
 
     def _post(self, do: Callable[[Link], Any]) -> _Job:
         job = _Job(do, monotonic())
@@ -194,7 +222,9 @@ class RedisStore:
         with self._wake:
             self._wake.wait_for(lambda: self._jobs or self._resting, IDLE_S)
             if self._jobs:
-                return self._jobs.popleft()
+                job = self._jobs.popleft()
+                job.begun = True
+                return job
             self._link.close()
             self._thread = None
             return None
@@ -204,24 +234,30 @@ class RedisStore:
         if words is None:
             return None
         now = monotonic()
-        self._found = Found({name: (*word, now) for name, word in words.items()}, now)
-        if self._pending:
-            self._write_pending(link)
+        with self._wake:
+            read = {name: (*word, now) for name, word in words.items()}
+            self._found = self._with_ours_locked(read, now)
+        if self._words or self._trials:  # what could not be written while Redis was in trouble
+            self._write(link)
         return True
 
-    def _write_pending(self, link: Link) -> bool | None:
-        """Write what is still to be written; the newest word of an endpoint is the only one."""
-        written: bool | None = True
-        for name, word in list(self._pending.items()):
-            text, expires_at = word
+    def _write(self, link: Link) -> bool | None:
+        """Write the newest word of each endpoint, and give trials back; None if that failed."""
+        with self._wake:
+            words, trials = dict(self._words), set(self._trials)
+        for name, (text, expires_at) in words.items():
             left = expires_at - monotonic()
             if left > 0 and self._try("write", link.write, name, text, left) is None:
-                written = None
-                break
+                return None
             with self._wake:
-                if self._pending.get(name) == word:
-                    del self._pending[name]
-        return written
+                if self._words.get(name) == (text, expires_at):
+                    del self._words[name]
+        for name, token in trials:
+            if self._try("write", link.give_trial_back, name, token) is None:
+                return None
+            with self._wake:
+                self._trials.discard((name, token))
+        return True
 
     def _try(self, what: str, do: Callable[..., Any], *args: Any) -> Any:
         """Do it; None if it failed, which is told once."""
@@ -275,6 +311,12 @@ _STORES: WeakSet[RedisStore] = WeakSet()
 _LOCK = threading.Lock()
 
 
+def _at_exit() -> None:
+    """What a script found in its last moment is written, if that is quick."""
+    for store in list(_STORES):
+        store.close()
+
+
 def _after_fork() -> None:
     global _LOCK  # noqa: PLW0603  the parent's may be held by a thread that is not here
     _LOCK = threading.Lock()
@@ -282,5 +324,6 @@ def _after_fork() -> None:
         store.renew()
 
 
+atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
     os.register_at_fork(after_in_child=_after_fork)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from openrouter_resilient.health.sharing import RedisSharing
 from openrouter_resilient.health.status_pages import Page, read_pages
+from openrouter_resilient.health.word import DOWN, UP
 from openrouter_resilient.routing.plan import Route
 from openrouter_resilient.routing.shared import Word
 from openrouter_resilient.routing.step import Outcome, State
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 HERE = "this process"
 UNKNOWN = "unknown"
-_STATES = {State.CLOSED: "up", State.OPEN: "down", State.HALF_OPEN: "due for a trial"}
+_STATES = {State.CLOSED: UP, State.OPEN: DOWN, State.HALF_OPEN: "due for a trial"}
 _COLUMNS = ("route", "state", "since", "latency", "fault", "who said so", "status page")
 
 
@@ -77,7 +78,7 @@ class HealthReport(Sequence[RouteHealth]):
     @property
     def healthy(self) -> bool:
         """Whether no route is known to be in trouble."""
-        return all(row.state in ("up", UNKNOWN) for row in self.routes)
+        return all(row.state in (UP, UNKNOWN) for row in self.routes)
 
     def __repr__(self) -> str:
         """A table in plain text."""
@@ -96,26 +97,19 @@ class HealthReport(Sequence[RouteHealth]):
         return columns, [_cells(row)[: len(columns)] for row in self.routes]
 
 
-def report_of(
-    carrier: Carrier,
-    routes: Iterable[Route],
-    *,
-    pages: bool = False,
-    urls: Mapping[str, str] | None = None,
-) -> HealthReport:
+def report_of(carrier: Carrier, routes: Iterable[Route], *, pages: bool = False) -> HealthReport:
     """Put together what a client's breakers and everybody else say.
 
     Args:
         carrier: of the client.
         routes: of its plan.
         pages: read the vendors' status pages, too.
-        urls: where they are, for tests.
     """
     asked = tuple(dict.fromkeys(routes))
     sharing = carrier.shared
     words = sharing.everything() if isinstance(sharing, RedisSharing) else {}
     carrier.listen()
-    read = read_pages((route.endpoint for route in asked), urls) if pages else {}
+    read = read_pages(route.endpoint for route in asked) if pages else {}
     rows = (_row(carrier, route, words.get(route.endpoint), read) for route in asked)
     return HealthReport(tuple(rows), shared=sharing is not None)
 
@@ -131,26 +125,27 @@ def _row(
     carrier: Carrier, route: Route, word: Word | None, pages: Mapping[str, Page]
 ) -> RouteHealth:
     """The newest of what this process saw and what was told of the endpoint."""
-    now = carrier.clock.now()
-    health = carrier.board.health(route, now)
-    last, opened_at = carrier.board.last(route), carrier.board.opened_at(route, now)
-    page = pages.get(route.endpoint)
-    state = UNKNOWN if last is None and word is None else _STATES[health.state]
-    if health.state is State.CLOSED and health.not_before > now:
-        state = "down"
-    name, endpoint = str(route), route.endpoint
-    if word is not None and (last is None or word.checked_at > last.ended_at):
-        since = min(word.since, word.since if opened_at is None else opened_at)
-        return RouteHealth(
-            name, endpoint, state, now - since, word.latency, word.fault,
-            _who(word.by), now - word.checked_at, page,
-        )  # fmt: skip
-    if last is None:
-        return RouteHealth(name, endpoint, state, None, None, None, "nobody", None, page)
-    return RouteHealth(
-        name, endpoint, state, None if opened_at is None else now - opened_at, _latency(last),
-        last.fault.kind.value if last.fault else None, HERE, now - last.ended_at, page,
+    now, board = carrier.clock.now(), carrier.board
+    last, health = board.last(route), board.health(route, now)
+    state = DOWN if health.not_before > now else _STATES[health.state]
+    own = board.since(route, now)
+    told = word.since if word is not None and word.up == (state == UP) else None
+    since = min((at for at in (own, told) if at is not None), default=None)
+    row = RouteHealth(
+        str(route), route.endpoint, state, None if since is None else now - since,
+        latency=None, fault=None, by="nobody", checked=None, page=pages.get(route.endpoint),
     )  # fmt: skip
+    if word is not None and (last is None or word.checked_at > last.ended_at):
+        return replace(
+            row, latency=word.latency, fault=word.fault, by=_who(word.by),
+            checked=now - word.checked_at,
+        )  # fmt: skip
+    if last is not None:
+        fault = last.fault.kind.value if last.fault else None
+        return replace(
+            row, latency=_latency(last), fault=fault, by=HERE, checked=now - last.ended_at
+        )
+    return replace(row, state=UNKNOWN)
 
 
 def _latency(outcome: Outcome) -> float | None:
@@ -180,9 +175,9 @@ def _cells(row: RouteHealth) -> list[str]:
 
 def duration(seconds: float) -> str:
     """A length of time as people say it."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
+    for size, unit, digits in ((86_400, "d", 1), (3600, "h", 1), (60, "min", 0)):
+        if seconds >= 0.99 * size:  # 59.9 min is an hour
+            return f"{seconds / size:.{digits}f}".removesuffix(".0") + f" {unit}"
     return f"{max(0.0, seconds):.0f} s"
 
 

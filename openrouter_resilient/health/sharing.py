@@ -32,7 +32,8 @@ from openrouter_resilient.routing.shared import Turn, Word
 from openrouter_resilient.settings import REDIS_VARIABLE
 from openrouter_resilient.wire.clock import Clock, SystemClock
 
-LOG = logging.getLogger("openrouter_resilient")
+LOG = logging.getLogger("openrouter_resilient.health")
+HOST = socket.gethostname()
 TOLD_FOR_S = 60.0  # longer than the longest cooldown (20 s) and its trial; then nobody knows
 _NUMBERS = itertools.count(1)
 
@@ -152,9 +153,6 @@ class RedisSharing:
     def _me(self) -> str:
         """Who says so; worked out each time, since a forked child is somebody else."""
         return f"call {HOST}:{os.getpid()}.{self._number}"
-
-
-HOST = socket.gethostname()
 
 
 def share(url: str, endpoints: Mapping[str, Endpoint], *, chosen: bool) -> RedisSharing | None:

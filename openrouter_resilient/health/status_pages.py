@@ -6,25 +6,30 @@ In both gateway-wide outages of February 2026 OpenRouter's own page lagged by 4 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from threading import Lock
 from typing import Any
+
+from cachetools import TTLCache, cached
 
 from openrouter_resilient.health.http import Unanswered, fetch
 from openrouter_resilient.health.parallel import in_parallel
+from openrouter_resilient.wire.clock import monotonic
 
 TIMEOUT_S = 5.0
+KEPT_S = 60.0  # a page that lags by minutes need not be read at every glance
 UNKNOWN = "unknown"
+SUMMARY = "/api/v2/summary.json"  # Statuspage's; others serve it, too, for those who read that
 
-# OpenAI's and Groq's pages are of other makes than Anthropic's, and serve the same JSON.
-# OpenRouter's has changed its host and its make, and what it serves to machines was never seen to
-# be this; if it ever is, it is read, and until then its state is unknown rather than guessed.
 # fmt: off
 PAGES: Mapping[str, str] = {
-    "openrouter": "https://status.openrouter.ai/api/v2/summary.json",
-    "openai":     "https://status.openai.com/api/v2/summary.json",
-    "groq":       "https://groqstatus.com/api/v2/summary.json",
-    "anthropic":  "https://status.claude.com/api/v2/summary.json",
+    # OpenRouter's was moved from one vendor to another, and neither was seen to serve a form for
+    # machines: it is read if it ever does, and until then its state is unknown, not guessed.
+    "openrouter": "https://status.openrouter.ai",
+    "openai":     "https://status.openai.com",
+    "groq":       "https://groqstatus.com",
+    "anthropic":  "https://status.claude.com",
 }
 WORDS: Mapping[str, str] = {  # Statuspage's indicators
     "none":        "operational",
@@ -57,21 +62,31 @@ class Page:
 
 
 def read_pages(endpoints: Iterable[str], pages: Mapping[str, str] | None = None) -> dict[str, Page]:
-    """Read the pages of these endpoints, side by side; those of nobody's are left out."""
-    urls = PAGES if pages is None else pages
-    wanted = [name for name in dict.fromkeys(endpoints) if name in urls]
-    read = in_parallel([partial(_read, urls[name]) for name in wanted])
+    """Read the pages of these endpoints, side by side; those of nobody's are left out.
+
+    Args:
+        endpoints: their names.
+        pages: where the pages are; None: the vendors' own.
+    """
+    homes = PAGES if pages is None else pages
+    wanted = [name for name in dict.fromkeys(endpoints) if name in homes]
+    read = in_parallel([partial(_read, homes[name]) for name in wanted])
     return dict(zip(wanted, read, strict=True))
 
 
-def _read(url: str) -> Page:
+@cached(TTLCache(maxsize=16, ttl=KEPT_S, timer=monotonic), lock=Lock())
+def _read(home: str) -> Page:
     try:
-        answer = fetch(url, seconds=TIMEOUT_S)
+        answer = fetch(home + SUMMARY, seconds=TIMEOUT_S)
     except Unanswered as unanswered:
-        return Page(UNKNOWN, why=f"the page cannot be read: {unanswered}")
-    if answer.status != 200:
-        return Page(UNKNOWN, why=f"the page answers {answer.status}")
-    return understood(answer.json())
+        page = Page(UNKNOWN, why=f"the page cannot be read: {unanswered}")
+    else:
+        page = understood(answer.json()) if answer.status == 200 else _refused(answer.status)
+    return replace(page, why=f"{page.why}; look at {home}") if page.why else page
+
+
+def _refused(status: int) -> Page:
+    return Page(UNKNOWN, why=f"the page answers {status}")
 
 
 def understood(summary: Any) -> Page:

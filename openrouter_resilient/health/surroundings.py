@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,13 +16,12 @@ from openrouter_resilient.health.findings import Finding, fine, problem, warning
 from openrouter_resilient.health.redis_link import Link, LinkError, check_url, masked_url
 from openrouter_resilient.health.report import duration
 from openrouter_resilient.health.word import Rubbish, Said, heard, read_word
-from openrouter_resilient.settings import REDIS_VARIABLE, Settings
+from openrouter_resilient.settings import LEDGER_VARIABLE, REDIS_VARIABLE, Settings
 from openrouter_resilient.wire.clock import Clock, monotonic
 
 MOST_SKEW_S = 60.0
 SLOW_REDIS_S = 0.05  # what a call waits for it at the most
 TRY_KEY = "openrouter-resilient:doctor"
-LEDGER_VARIABLE = "OPENROUTER_RESILIENT_LEDGER"
 SQLITE = b"SQLite format 3\x00"
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -102,10 +100,14 @@ def ledger(settings: Settings) -> list[Finding]:
 
 
 def clock_of(skews: Sequence[float]) -> list[Finding]:
-    """Whether this machine's clock agrees with the servers'."""
+    """Whether this machine's clock agrees with any of the servers'.
+
+    Args:
+        skews: seconds by which it is ahead of each.
+    """
     if not skews:
         return [fine("clock", "not compared; no server has answered")]
-    skew = statistics.median(skews)
+    skew = min(skews, key=abs)
     if abs(skew) <= MOST_SKEW_S:
         return [fine("clock", "it agrees with the servers'")]
     way = "ahead of" if skew > 0 else "behind"

@@ -120,8 +120,8 @@ def heard(said: Said, *, left: float, now: float, wall: float) -> Word | None:
     """
     age = said.ttl - left if left >= 0 and said.ttl >= left else wall - said.checked_at
     age = max(0.0, age)
-    expires_in = left if left >= 0 else (said.ttl or LONGEST_TTL_S) - age
-    if expires_in <= 0:
+    expires_at = now + (left if left >= 0 else (said.ttl or LONGEST_TTL_S) - age)
+    if expires_at <= now:
         return None
     checked_at = now - age
     return Word(
@@ -129,7 +129,7 @@ def heard(said: Said, *, left: float, now: float, wall: float) -> Word | None:
         since=checked_at - (said.checked_at - said.since),
         checked_at=checked_at,
         reopens_at=checked_at + said.reopens_in,
-        expires_at=now + expires_in,
+        expires_at=expires_at,
         by=said.by,
         fault=said.fault,
         latency=said.latency,

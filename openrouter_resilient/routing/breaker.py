@@ -30,7 +30,13 @@ UNKNOWN_MODEL_S = 600.0  # how long a mistyped or retired id stands behind the o
 
 
 class Breaker:
-    """The circuit state of one endpoint or route. Not thread-safe: the board has the lock."""
+    """The circuit state of one endpoint or route. Not thread-safe: the board has the lock.
+
+    Attributes:
+        not_before: the instant before which the server asked not to be called.
+        shunned_until: the instant up to which its model is taken to be none.
+        since: the instant since which it has been open, or has answered; None if it never did.
+    """
 
     def __init__(self) -> None:
         """Begin closed."""
@@ -43,7 +49,8 @@ class Breaker:
         self._recent.clear()
         self._row = 0
         self._cooldown = FIRST_COOLDOWN_S
-        self._opened_at: float | None = None
+        self._opened_at: float | None = None  # or the instant at which its trial failed last
+        self.since: float | None = None
         self._reopens_at = 0.0
         self._tried_at = 0.0
         self._trial_until = 0.0
@@ -69,7 +76,7 @@ class Breaker:
     @property
     def opened(self) -> tuple[float, float]:
         """The instants at which it opened and at which it lets a trial through."""
-        return self._opened_at or 0.0, self._reopens_at
+        return self.since or 0.0, self._reopens_at
 
     def begin_trial(self, now: float) -> bool:
         """Take the one trial that a half-open breaker allows; False if another call has it."""
@@ -93,7 +100,7 @@ class Breaker:
             self._reset()
             return
         known = self._reopens_at if self.is_open(now) else 0.0
-        self._opened_at = word.since
+        self.since, self._opened_at = word.since, word.checked_at
         self._tried_at = max(self._tried_at, word.checked_at)
         self._reopens_at = max(known, word.reopens_at)
         self._lapses_at = word.expires_at
@@ -108,9 +115,12 @@ class Breaker:
         if self._opened_at is not None:
             if started_at >= self._opened_at:
                 self._reset()
+                self.since = now
             return
         self._row = 0
         self._recent.append((now, True))
+        if self.since is None:
+            self.since = now
 
     def failed(self, started_at: float, now: float, *, trial: bool) -> None:
         """Record a fault; a failed trial opens the breaker again, for twice as long."""
@@ -128,6 +138,8 @@ class Breaker:
             self._open(now)
 
     def _open(self, now: float) -> None:
+        if self._opened_at is None:
+            self.since = now
         self._opened_at = self._tried_at = now
         self._reopens_at = now + self._cooldown
         self._trial_until = 0.0
@@ -204,12 +216,15 @@ class BreakerBoard:
         with self._lock:
             return self._last.get(str(route))
 
-    def opened_at(self, route: Route, now: float) -> float | None:
-        """The instant since which this process itself has found it in trouble; None if not."""
+    def since(self, route: Route, now: float) -> float | None:
+        """The instant since which this process itself finds a route as it is; None if unknown."""
         with self._lock:
-            known = [self._breakers.get(route.endpoint), self._breakers.get(str(route))]
-            opened = [b.opened[0] for b in known if b is not None and b.is_open(now)]
-            return min(opened, default=None)
+            pair = (self._breakers.get(route.endpoint), self._breakers.get(str(route)))
+            known = [breaker for breaker in pair if breaker is not None]
+            opened = [breaker.opened[0] for breaker in known if breaker.is_open(now)]
+            if opened or any(breaker.health(now).busy(now) for breaker in known):
+                return min(opened, default=None)
+            return max((b.since for b in known if b.since is not None), default=None)
 
     def abandon(self, attempt: Attempt) -> None:
         """Give back what an attempt took that ended in no outcome (Ctrl-C)."""
@@ -255,7 +270,7 @@ def _learn(outcome: Outcome, endpoint: Breaker, route: Breaker) -> None:
     if fault is None:
         route.answered(*times)
         route.shunned_until = 0.0  # whatever it said before, the model is there
-    if _shows_it_up(fault):
+    if shows_it_up(fault):
         endpoint.answered(*times)
     if fault is not None:
         alone = fault.relayed or fault.scope is Scope.MODEL  # it says nothing of other models
@@ -274,7 +289,7 @@ def _learn(outcome: Outcome, endpoint: Breaker, route: Breaker) -> None:
 def _settle(outcome: Outcome, heard: Breaker) -> None:
     """Hold an outcome against what others said: an answer ends it, a failed trial prolongs it."""
     fault, trial = outcome.fault, outcome.attempt.trial
-    if _shows_it_up(fault):
+    if shows_it_up(fault):
         heard.answered(outcome.started_at, outcome.ended_at)
     elif trial and fault is not None and fault.row.counts:
         heard.failed(outcome.started_at, outcome.ended_at, trial=True)
@@ -282,7 +297,7 @@ def _settle(outcome: Outcome, heard: Breaker) -> None:
         heard.end_trial(outcome.started_at)
 
 
-def _shows_it_up(fault: Fault | None) -> bool:
+def shows_it_up(fault: Fault | None) -> bool:
     """An answer does; and whoever says no, or that another is down, is up."""
     return fault is None or fault.relayed or fault.scope in (Scope.REQUEST, Scope.MODEL)
 

@@ -12,6 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from email import message_from_bytes, policy
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -19,6 +20,7 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
+from openrouter_resilient.health import redis_store
 from tests.health.redis_server import RedisServer
 
 
@@ -27,6 +29,12 @@ def redis_server(tmp_path_factory):
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     yield server
     server.close()
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Wait for Redis as long as it takes: a busy machine is no Redis in trouble."""
+    monkeypatch.setattr(redis_store, "LONGEST_WAIT_S", 10.0)
 
 
 @pytest.fixture
@@ -57,12 +65,16 @@ def put_word(redis_server):
 
 
 class Receiver:
-    """A web server that keeps what it is sent; it answers with `status`, or never if that is 0."""
+    """A web server that keeps what it is sent; it answers with `status`, or never if that is 0.
+
+    Its clock is `ahead` by so many seconds.
+    """
 
     def __init__(self, pages=None):
         self.received = []
         self.headers = {}
         self.status = 200
+        self.ahead = 0.0
         self.pages = pages or {}
         self.let_go = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -86,6 +98,9 @@ class Receiver:
                     self.send_header("content-length", str(len(page)))
                     self.end_headers()
                     self.wfile.write(page)
+
+            def date_time_string(self, timestamp=None):
+                return formatdate((timestamp or time.time()) + receiver.ahead, usegmt=True)
 
             do_POST = do_GET  # noqa: N815  the base class calls it so
 
@@ -120,23 +135,23 @@ def receiver(make_receiver):
 
 
 class Mailbox:
-    """A real SMTP server with TLS and a login; `messages` is what it has taken."""
+    """A real SMTP server with TLS and a login, or neither; `messages` is what it has taken."""
 
-    def __init__(self, authority, *, starttls):
+    def __init__(self, authority, *, starttls, tls):
         self.messages = []
         self.logins = []
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(context)
-        tls = {"tls_context": context, "require_starttls": True} if starttls else {}
         self._server = Controller(
             self,
             hostname="127.0.0.1",
             port=0,
-            ssl_context=None if starttls else context,
+            ssl_context=context if tls and not starttls else None,
+            tls_context=context if starttls else None,
+            require_starttls=starttls,
             authenticator=self._authenticate,
-            auth_required=True,
+            auth_required=tls,
             auth_require_tls=starttls,  # of a connection that began with TLS it does not know
-            **tls,
         )
         self._server._trigger_server = self._connect  # by itself it would connect to port 0
         self._server.start()
@@ -167,8 +182,8 @@ def make_mailbox(tmp_path, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     made = []
 
-    def make(*, starttls=False):
-        made.append(Mailbox(authority, starttls=starttls))
+    def make(*, starttls=False, tls=True):
+        made.append(Mailbox(authority, starttls=starttls, tls=tls))
         return made[-1]
 
     yield make

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from openrouter_resilient.routing.breaker import HELD_S, BreakerBoard
@@ -144,6 +146,44 @@ def test_a_trial_that_another_process_has_is_not_asked_for_again_at_once(board):
 
     assert State.OPEN is state(board, NOW + HELD_S / 2)
     assert State.HALF_OPEN is state(board, NOW + HELD_S)
+
+
+def test_a_trouble_lasts_since_it_began_whatever_trials_failed_meanwhile(board):
+    opened(board)
+
+    turn = board.record(outcome(Kind.REFUSED, NOW + 6, trial=True))
+
+    assert (NOW, NOW) == (turn.since, board.since(ROUTE, NOW + 6))
+
+
+def test_it_serves_since_its_first_answer_after_a_trouble(board):
+    assert board.since(ROUTE, NOW) is None
+    board.record(outcome(None, NOW))
+    board.record(outcome(None, NOW + 1))
+    assert NOW == board.since(ROUTE, NOW + 1)
+
+    opened(board, NOW + 2)
+    board.record(outcome(None, NOW + 9, trial=True))
+    board.record(outcome(None, NOW + 10))
+
+    assert NOW + 9 == board.since(ROUTE, NOW + 10)
+
+
+def test_since_when_a_server_asks_not_to_be_called_is_not_guessed(board):
+    board.record(outcome(None, NOW))
+    asks = Fault(Kind.RATE_LIMITED, retry_after=60.0)
+    board.record(replace(outcome(Kind.RATE_LIMITED, NOW + 1), fault=asks))
+
+    assert board.since(ROUTE, NOW + 2) is None
+
+
+def test_an_answer_that_was_asked_for_before_others_saw_it_down_is_old_news(board):
+    an_hour_ago = replace(down(), since=NOW - 3600)
+    board.hear({"openrouter": an_hour_ago}, NOW)
+
+    board.record(outcome(None, NOW + 1, took=60.0))
+
+    assert State.OPEN is state(board, NOW + 1)
 
 
 def test_an_opening_of_ones_own_is_news(board):

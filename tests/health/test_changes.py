@@ -11,9 +11,9 @@ NOW = 1_760_000_000.0
 MINUTE = 60.0
 
 
-def probed(up, route="openai:gpt-4o"):
+def probed(up, route="openai:gpt-4o", *, asked=True):
     fault, why = (None, "") if up else ("refused", "nothing accepts connections there")
-    return Probed(route, "openai", up, up, fault, why, None, 0.1, None, None)
+    return Probed(route, "openai", up, up, fault, why, started_at=NOW, seconds=0.1, asked=asked)
 
 
 def told(ups, every=5 * MINUTE):
@@ -74,6 +74,14 @@ def test_each_route_has_its_own():
     assert ["openai:gpt-4o"] == [alert.route for alert in alerts]
 
 
+def test_of_a_route_that_was_not_asked_nothing_is_said_and_nothing_forgotten():
+    memory, _ = changes(Memory(), [probed(up=False)], NOW)
+
+    later, alerts = changes(memory, [probed(up=False, asked=False)], NOW + MINUTE)
+
+    assert ([], memory.routes) == (alerts, later.routes)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -81,9 +89,10 @@ def test_each_route_has_its_own():
         "x",
         "[]",
         "{}",
-        '{"routes": 1, "undelivered": []}',
+        '{"routes": 1, "undelivered": [], "at": 1}',
+        '{"routes": {}, "undelivered": [], "at": "yesterday"}',
         '{"routes": {"a": {}}}',
-        '{"undelivered": [], "routes": {"a": {"up": 1, "told_up": 1, "changes": ["x"]}}}',
+        '{"undelivered": [], "at": 1, "routes": {"a": {"up": 1, "changes": ["x"]}}}',
     ],
 )
 def test_a_memory_that_cannot_be_read_is_forgotten(text):

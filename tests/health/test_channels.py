@@ -114,6 +114,28 @@ def test_mail_goes_over_tls_with_a_login(make_mailbox, starttls):
     assert [("bot@example.org", "pass/word")] == mailbox.logins
 
 
+def test_mail_to_a_relay_of_ones_own_goes_without_tls_where_the_url_says_so(make_mailbox):
+    mailbox = make_mailbox(tls=False)
+    query = "?insecure&to=me%2Balerts@example.org,you+alerts@example.org"
+    (channel,) = made(email=f"smtp://127.0.0.1:{mailbox.port}/{query}")
+
+    deliver(channel, [DOWN])
+
+    (mail,) = mailbox.messages
+    assert "me+alerts@example.org, you+alerts@example.org" == mail["to"]
+    assert "me+alerts@example.org" == mail["from"]
+
+
+def test_without_tls_nothing_is_sent_unless_the_url_says_so(make_mailbox):
+    mailbox = make_mailbox(tls=False)
+    (channel,) = made(email=f"smtp://127.0.0.1:{mailbox.port}/?to=me@example.org")
+
+    with pytest.raises(Undelivered, match="it offers no STARTTLS"):
+        deliver(channel, [DOWN])
+
+    assert not mailbox.messages
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -219,6 +241,7 @@ def test_the_heartbeat_is_a_get(receiver):
         {"email": "https://u:s3cret@example.org/?to=a@b.c"},
         {"email": "smtps://u:s3cret@example.org/"},
         {"email": "smtps://u:s3cret@example.org/?to=nobody"},
+        {"email": "smtps://u:s3cret@example.org/?to=no%20body@b.c"},
         {"email": "smtps://u:s3cret@example.org:99999/?to=a@b.c"},
     ],
 )

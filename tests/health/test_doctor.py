@@ -11,7 +11,9 @@ from openrouter_resilient.health import surroundings
 from openrouter_resilient.health.doctor import diagnose
 from openrouter_resilient.health.findings import PROBLEM, WARNING, sound
 from openrouter_resilient.settings import Settings
-from openrouter_resilient.wire.clock import SystemClock
+
+KEY_FACTS = b'{"data": {"limit_remaining": %s}}'
+LIST = b'{"data": [{"id": "anthropic/claude-sonnet-4.5"}, {"id": "gpt-4o"}]}'
 
 
 @pytest.fixture
@@ -20,7 +22,6 @@ def examined(simulator):
 
     def examine(models="anthropic/claude-sonnet-4.5", fallbacks=("openai:gpt-4o",), **options):
         live = options.pop("live", False)
-        clock = options.pop("clock", None)
         environment = {**simulator.environment(), **options.pop("variables", {})}
         settings = Settings(environment=environment)
         try:
@@ -29,7 +30,7 @@ def examined(simulator):
             )
         except ConfigurationError as error:
             client = error
-        return diagnose(settings, client, live=live, clock=clock)
+        return diagnose(settings, client, live=live)
 
     return examine
 
@@ -47,6 +48,7 @@ def test_a_sound_set_up_exits_0(run_command, redis_server):
     assert (0, "") == (done.returncode, done.stderr)
     assert "PROBLEM" not in done.stdout
     assert "warning" not in done.stdout
+    assert "fire drill: openrouter:anthropic/claude-sonnet-4.5 answered" in done.stdout
     assert "fire drill: openai:gpt-4o answered" in done.stdout
     assert "OpenRouter's loss: calls would be answered by openai:gpt-4o" in done.stdout
     assert "probe: one has written" in done.stdout
@@ -58,7 +60,9 @@ def test_nothing_set(run_command, simulator):
     done = run_command("doctor", **nothing, OPENROUTER_RESILIENT_FALLBACKS="")
 
     assert 1 == done.returncode
+    assert 1 == done.stdout.lower().count("no key is set")
     assert "PROBLEM  keys: no key is set" in done.stdout
+    assert "PROBLEM  OpenRouter's loss: nobody would answer" in done.stdout
     assert "→ set OPENROUTER_API_KEY (from https://openrouter.ai/settings/keys)" in done.stdout
     assert "Traceback" not in done.stderr
 
@@ -78,6 +82,7 @@ def test_a_mistyped_model(run_command):
     assert 1 == done.returncode
     assert "PROBLEM  openrouter: it has no model anthropic/claude-sonet-4.5" in done.stdout
     assert "→ did you mean anthropic/claude-sonnet-4.5? Mend the id" in done.stdout
+    assert "first among the fallbacks" not in done.stdout  # it would repeat the mistake
 
 
 def test_redis_down(run_command):
@@ -89,14 +94,48 @@ def test_redis_down(run_command):
     assert "s3cret" not in done.stdout + done.stderr
 
 
-def test_no_credit_by_the_answer(simulator, examined):
-    simulator.play("openrouter", "status_402")
+def test_no_credit(run_command, make_receiver):
+    receiver = make_receiver({"/key": KEY_FACTS % b"0", "/models": LIST})
 
-    ((about, text, mend),) = problems(examined())
+    done = run_command("doctor", OPENROUTER_BASE_URL=receiver.url)
 
-    assert "openrouter" == about
-    assert "it answers 402: no credit" in text
-    assert "add credit at https://openrouter.ai/settings/credits" in mend
+    assert 1 == done.returncode
+    assert "PROBLEM  openrouter: the key is valid, and no credit is left on it" in done.stdout
+    assert "→ add credit at https://openrouter.ai/settings/credits, or raise" in done.stdout
+
+
+def test_no_credit_that_only_a_real_prompt_shows(run_command, simulator):
+    """GET /key knows the key's own limit, and nothing of what its account has left."""
+    simulator.play("openrouter", "status_402", every=3)  # spares the key's facts and the list
+
+    done = run_command("doctor", "--live")
+
+    assert 1 == done.returncode
+    assert (
+        "PROBLEM  fire drill: openrouter:anthropic/claude-sonnet-4.5 is down: no_credit"
+        in done.stdout
+    )
+    assert "→ add credit at https://openrouter.ai/settings/credits" in done.stdout
+    assert "" == done.stderr
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3600, "1 h behind"), (-600, "10 min ahead of"), (20, None)]
+)
+def test_a_clock_that_is_off(run_command, make_receiver, seconds, text):
+    """Off by what all servers say; what one of them says alone is that one's trouble."""
+    receiver = make_receiver({"/key": KEY_FACTS % b"9", "/models": LIST})
+    receiver.ahead = seconds
+    one = {"OPENROUTER_BASE_URL": receiver.url}
+
+    alone = run_command("doctor", **one)
+    done = run_command("doctor", OPENAI_BASE_URL=receiver.url, **one)
+
+    assert 0 == alone.returncode
+    assert (1 if text else 0) == done.returncode
+    if text:
+        assert f"PROBLEM  clock: this machine's clock is {text} the servers'" in done.stdout
+        assert "→ set it (timedatectl set-ntp true)" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -105,10 +144,10 @@ def test_no_credit_by_the_answer(simulator, examined):
         (0, PROBLEM, "no credit is left on it"),
         (-1.5, PROBLEM, "no credit is left on it"),
         (0.25, WARNING, "only $0.25 of credit is left"),
-        (None, "ok", "the key is accepted"),
+        (None, "ok", "what its account has left only a real prompt tells"),
     ],
 )
-def test_no_credit_by_what_is_left_on_the_key(make_receiver, examined, left, level, text):
+def test_what_is_left_on_the_key(make_receiver, examined, left, level, text):
     pages = {
         "/key": json.dumps({"data": {"limit_remaining": left}}).encode(),
         "/models": json.dumps({"data": [{"id": "anthropic/claude-sonnet-4.5"}]}).encode(),
@@ -121,6 +160,89 @@ def test_no_credit_by_what_is_left_on_the_key(make_receiver, examined, left, lev
         for finding in findings
         if finding.about == "openrouter"
     ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "level", "text"),
+    [
+        ({"is_free_tier": True, "limit_remaining": None}, WARNING, "never bought credit"),
+        ({"expires_at": "2020-01-01"}, WARNING, "the key ends on 2020-01-01"),
+        ({"expires_at": "2999-01-01"}, "ok", "the key is accepted"),
+        ({"expires_at": None}, "ok", "the key is accepted"),
+    ],
+)
+def test_what_else_openrouter_says_of_a_key(make_receiver, examined, facts, level, text):
+    pages = {"/key": json.dumps({"data": facts}).encode(), "/models": LIST}
+
+    findings = examined(base_url=make_receiver(pages).url)
+
+    assert (level, True) in [(found.level, text in found.text) for found in findings]
+
+
+@pytest.mark.parametrize(
+    ("model", "there"),
+    [
+        ("openai/gpt-4o", True),
+        ("openai/gpt-4o:nitro", True),
+        ("openai/gpt-4o@preset/mine", True),
+        ("openai/gpt-4o:free", False),
+        ("openai/gpt-4o:thinking", True),
+        ("openai/gpt-4", False),
+        ("anthropic/claude-sonnet-4", False),
+        ("anthropic/claude-haiku-4.5", True),
+        ("~openai/gpt-latest", True),
+        ("~openai/gpt-lastest", False),
+        ("@preset/mine", True),
+        ("openrouter/auto", True),
+    ],
+)
+def test_a_model_is_there_if_a_call_of_it_would_be_taken(make_receiver, examined, model, there):
+    ids = ("openai/gpt-4o", "openai/gpt-4o:thinking", "anthropic/claude-sonnet-4-5",
+           "anthropic/claude-haiku-4.5-20251001", "~openai/gpt-latest")  # fmt: skip
+    pages = {"/models": json.dumps({"data": [{"id": name} for name in ids]}).encode()}
+
+    found = problems(examined(model, base_url=make_receiver(pages).url))
+
+    assert there is not found
+
+
+def test_a_date_of_one_version_is_not_that_of_all(make_receiver, examined):
+    rows = [
+        {"id": "openai/gpt-4o-2024-05-13", "expiration_date": "2020-01-01"},
+        {"id": "openai/gpt-4o", "expiration_date": None},
+    ]
+    pages = {"/models": json.dumps({"data": rows}).encode()}
+
+    assert not problems(examined("openai/gpt-4o", base_url=make_receiver(pages).url))
+
+
+@pytest.mark.parametrize(
+    ("models", "fallbacks", "advised"),
+    [
+        ("anthropic/claude-sonnet-4.5", ("openai:gpt-4o",), "anthropic:claude-sonnet-4-5"),
+        ("~anthropic/claude-sonnet-latest", ("openai:gpt-4o",), "anthropic:claude-sonnet-5"),
+        ("openai/gpt-4o", ("groq",), "openai:gpt-4o"),
+        ("anthropic/claude-sonnet-4.5", ("openai", "anthropic"), "anthropic:claude-sonnet-4-5"),
+        ("anthropic/claude-sonnet-4.5", ("anthropic", "openai:gpt-4o"), None),
+        ("meta-llama/llama-3.3-70b-instruct", ("openai:gpt-4o",), None),
+    ],
+)
+def test_the_makers_of_the_first_model_are_advised_where_they_could_be_asked_next_and_are_not(
+    examined, models, fallbacks, advised
+):
+    findings = examined(models, fallbacks=fallbacks)
+
+    advice = [finding.mend for finding in findings if finding.level == "ok" and finding.mend]
+    assert ([f"put {advised} first among the fallbacks"] if advised else []) == [
+        mend.partition(": nothing")[0] for mend in advice
+    ]
+    assert sound(findings)
+
+
+def test_makers_whose_key_is_not_set_are_not_advised(examined):
+    findings = examined(variables={"ANTHROPIC_API_KEY": ""})
+
+    assert not [finding for finding in findings if finding.level == "ok" and finding.mend]
 
 
 @pytest.mark.parametrize(
@@ -148,32 +270,6 @@ def test_a_model_that_ends_soon(make_receiver, examined, ends, level, text):
     assert text in found.text
 
 
-class Ahead(SystemClock):
-    """A clock that is off."""
-
-    def __init__(self, seconds):
-        self._seconds = seconds
-
-    def wall(self):
-        return super().wall() + self._seconds
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(3600, "1 h ahead of"), (-600, "10 min behind"), (20, None)],
-)
-def test_a_clock_that_is_off(examined, seconds, text):
-    findings = examined(clock=Ahead(seconds))
-
-    clock = [(about, found, mend) for about, found, mend in problems(findings) if about == "clock"]
-    if text is None:
-        assert not clock
-    else:
-        ((_, found, mend),) = clock
-        assert text in found
-        assert "timedatectl set-ntp true" in mend
-
-
 def test_without_a_direct_route_nobody_would_answer(examined):
     ((about, text, mend),) = problems(examined(fallbacks=()))
 
@@ -199,11 +295,16 @@ def test_the_fire_drill_finds_what_no_free_call_shows(simulator, examined):
     assert ["fire drill", "OpenRouter's loss"] == [about for about, _, _ in found]
 
 
-def test_the_fire_drill_asks_every_direct_route_and_openrouter_nothing(simulator, examined):
-    examined(fallbacks=("openai:gpt-4o", "groq"), live=True)
+def test_the_fire_drill_asks_every_route_once_and_is_no_call_of_the_users(
+    simulator, run_command, tmp_path
+):
+    routes = ("--fallback", "openai:gpt-4o", "--fallback", "groq", "--fallback", "anthropic")
 
-    asked = [r.face for r in simulator.requests if r.path.endswith("/chat/completions")]
-    assert ["groq", "openai"] == sorted(asked)
+    run_command("doctor", "--live", *routes, OPENROUTER_RESILIENT_LEDGER=str(tmp_path / "x.db"))
+
+    asked = [r.face for r in simulator.requests if r.path.endswith(("/completions", "/messages"))]
+    assert ["anthropic", "groq", "openai", "openrouter"] == sorted(asked)
+    assert not (tmp_path / "x.db").exists()
 
 
 def test_a_server_of_ones_own_counts_as_a_way_out(simulator, examined):
@@ -215,9 +316,10 @@ def test_a_server_of_ones_own_counts_as_a_way_out(simulator, examined):
     assert "own: the key comes from: code" in "\n".join(map(str, findings))
 
 
-def test_a_server_of_ones_own_that_lists_no_models_is_fine(make_receiver, examined):
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_of_ones_own_that_lists_no_models_is_fine(make_receiver, examined, status):
     receiver = make_receiver()
-    receiver.status = 404
+    receiver.status = status
     own = Endpoint("own", receiver.url)
 
     assert sound(examined(fallbacks=("own:x",), endpoints=[own]))

@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+from base64 import b64encode
 from contextlib import suppress
 
 import pytest
@@ -63,6 +64,12 @@ def test_netrc_adds_no_key(receiver, monkeypatch, tmp_path):
     assert 200 == answer.status
     assert "Authorization" not in receiver.headers
     assert "1" == receiver.headers["X-Own"]
+
+
+def test_user_and_password_of_the_url_are_sent(receiver):
+    fetch(receiver.url.replace("//", "//me:s3cret@"), seconds=5.0)
+
+    assert f"Basic {b64encode(b'me:s3cret').decode()}" == receiver.headers["Authorization"]
 
 
 @pytest.mark.parametrize("trusted", [True, False])

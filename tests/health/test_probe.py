@@ -6,16 +6,22 @@ import json
 import os
 import shutil
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
 from openrouter_resilient import Client
 from openrouter_resilient.health.channels import Channel, Undelivered
+from openrouter_resilient.health.probe import probe, words_of
 from openrouter_resilient.health.prober import Prober
+from openrouter_resilient.ledger.ledger import Ledger
 from openrouter_resilient.settings import Settings
+from openrouter_resilient.simulator.refusal import Refusal, RefusedError
 from openrouter_resilient.wire.clock import VirtualClock
 from tests.health.conftest import until
 
@@ -154,12 +160,131 @@ def test_a_route_is_judged_by_an_answer_and_an_endpoint_by_what_it_says_of_itsel
     assert ("up" if up else "down") == word_of("openrouter")["state"]
 
 
+def test_a_probe_is_in_the_ledger_as_a_probe_and_not_as_a_call(simulator, run_command, tmp_path):
+    simulator.play("openrouter", "status_503")
+    began = time.time()
+
+    run_command("probe", "--once", OPENROUTER_RESILIENT_LEDGER=str(tmp_path / "calls.db"))
+
+    with closing(sqlite3.connect(tmp_path / "calls.db")) as file:
+        probes = file.execute("SELECT route, endpoint, fault, seconds, started_at FROM probes")
+        found = {route: row for route, *row in probes}
+        assert 0 == file.execute("SELECT count(*) FROM calls").fetchone()[0]
+    assert {OPENROUTER, "openai:gpt-4o"} == set(found)
+    assert [("openrouter", "unavailable"), ("openai", None)] == [
+        tuple(found[route][:2]) for route in (OPENROUTER, "openai:gpt-4o")
+    ]
+    assert all(0 < row[2] < 10 and began - 1 < row[3] < time.time() + 1 for row in found.values())
+
+
+def test_what_a_probe_finds_counts_in_the_report(simulator, run_command, tmp_path):
+    ledger = {"OPENROUTER_RESILIENT_LEDGER": str(tmp_path / "calls.db")}
+    run_command("probe", "--once", **ledger)
+    simulator.play("openrouter", "status_503")
+    run_command("probe", "--once", **ledger)
+
+    report = Ledger(tmp_path / "calls.db").report()
+
+    shares = {name: (alone.good, alone.bad) for name, alone in report.endpoints.items()}
+    assert {"openrouter": (1, 1), "openai": (2, 0)} == shares
+
+
+def test_a_probe_of_a_client_in_use_moves_neither_its_breakers_nor_its_record(
+    simulator, make_client
+):
+    client = make_client()
+    simulator.play("openrouter", "status_503")
+
+    found = [probe(client, seconds=5) for _ in range(3)]
+
+    assert [False] * 3 == [openrouter.up for openrouter, _ in found]
+    simulator.heal()
+    assert ["openrouter"] == [a.endpoint for a in client.complete("hi").served.attempts]
+    assert 1 == len(client.ledger.calls)
+
+
+def test_a_probe_asks_however_long_the_last_one_was_told_to_wait(simulator, make_client):
+    client = make_client(fallbacks=())
+    simulator.play("openrouter", "rate_limit_seconds", seconds=3600)
+    (first,) = probe(client, seconds=5)
+    simulator.heal()
+
+    (second,) = probe(client, seconds=5)
+
+    assert ("rate_limited", None) == (first.fault, second.fault)
+
+
+def test_a_model_that_needs_room_to_think_is_given_it(simulator, make_client):
+    """OpenAI's answer 400 to a limit that their thoughts alone exceed."""
+    text = "Could not finish the message because max_tokens or model output limit was reached."
+
+    def answer(_face, body):
+        if body["max_completion_tokens"] < 100:
+            raise RefusedError(Refusal(400, text))
+        return "OK."
+
+    simulator.answer = answer
+
+    (found,) = probe(make_client("openai:gpt-4o", fallbacks=()), seconds=5)
+
+    assert found.up
+    assert [16, 1_000] == [r.body["max_completion_tokens"] for r in simulator.requests]
+
+
+def test_a_request_that_is_refused_for_another_reason_is_asked_twice_at_the_most(
+    simulator, make_client
+):
+    simulator.play("openrouter", "status_400")
+
+    (found,) = probe(make_client(fallbacks=()), seconds=5)
+
+    assert (False, True, "invalid_request") == (found.up, found.endpoint_up, found.fault)
+    assert 2 == len(simulator.requests)
+
+
+def test_a_route_that_cannot_be_asked_says_why_and_nothing_of_its_endpoint(make_client):
+    client = make_client(max_cost=1.0)
+    client._spending.add(2.0)
+
+    found = probe(client, seconds=5)
+
+    assert [False, False] == [probed.asked for probed in found]
+    assert "was not asked: " in str(found[0])
+    assert {} == words_of(found, client.endpoints, {}, wall=0.0, every=300)
+
+
+def test_people_are_not_told_twice_when_redis_was_gone_for_a_round(
+    simulator, redis_server, receiver, run_command
+):
+    """What the file remembers of the round without Redis is newer than what Redis has kept."""
+    told = {"REDIS_URL": redis_server.url, "OPENROUTER_RESILIENT_WEBHOOK": f"{receiver.url}/hook"}
+    run_command("probe", "--once", **told)
+    redis_server.pause()
+    simulator.outage("openrouter")
+    run_command("probe", "--once", **told)
+    redis_server.go_on()
+
+    run_command("probe", "--once", **told)
+
+    assert 1 == len(receiver.received)
+
+
 def test_the_price_of_a_round_is_printed(run_command):
     done = run_command("probe", "--once")
 
-    assert "1 probes cost $0.00" in done.stderr
-    assert "1 of 9 tokens in all said no price" in done.stderr
+    assert "1 probe cost $0.00" in done.stderr
+    assert "1 probe of 9 tokens in all had no price named" in done.stderr
     assert 2 == done.stdout.count(" answered in ")
+
+
+def test_what_is_wrong_with_a_route_is_said_once_and_with_the_others(simulator, run_command):
+    simulator.play("openrouter", "status_401")
+
+    loud, quiet = run_command("probe", "--once"), run_command("probe", "--once", "--quiet")
+
+    lines = loud.stdout.splitlines() + loud.stderr.splitlines()
+    assert 1 == len([line for line in lines if "unauthorized" in line])
+    assert (1, "", "") == (quiet.returncode, quiet.stdout, quiet.stderr)
 
 
 def test_it_goes_on_for_ever_and_ends_cleanly_when_it_is_told_to(simulator, tmp_path):
@@ -213,6 +338,53 @@ def test_a_webhook_in_trouble_is_told_of_once_and_what_it_missed_comes_later(
     assert "s3cret" not in caplog.text
     assert 2 * channels.TRIES == missed
     assert 1 == len(receiver.received) - missed
+
+
+def test_whatever_is_in_trouble_is_said_once_without_its_secret_and_nothing_else_is_touched(
+    simulator, redis_server, make_receiver, tmp_path, caplog, monkeypatch
+):
+    """A Redis that refuses the password, a webhook that is mute, an SMTP server that hangs."""
+    from openrouter_resilient.health import channels
+
+    monkeypatch.setattr(channels, "LIMIT_S", 0.3)
+    monkeypatch.setattr(channels, "PAUSE_S", 0.01)
+    with redis_server.client() as redis:
+        redis.config_set("requirepass", "sesame")
+    mute, beats = make_receiver(), make_receiver()
+    mute.status = 0
+    with socket.create_server(("127.0.0.1", 0)) as hanging:  # accepts, and says nothing
+        environment = {
+            **simulator.environment(),
+            channels.WEBHOOK_VARIABLE: f"{mute.url}/s3cret",
+            channels.EMAIL_VARIABLE: f"smtp://me:s3cret@127.0.0.1:{hanging.getsockname()[1]}/?to=a@b.c",
+            channels.HEARTBEAT_VARIABLE: f"{beats.url}/s3cret",
+        }
+        settings = Settings(environment=environment)
+        with Client("openai/gpt-4o", fallbacks=(), environment=environment, redis_url="") as client:
+            prober = Prober(
+                client,
+                redis_url=f"redis://me:s3cret@127.0.0.1:{redis_server.port}/0",
+                folder=tmp_path,
+                channels=channels.channels(settings, VirtualClock()),
+                beat=channels.heartbeat(settings),
+            )
+            simulator.play("openrouter", "status_401", times=1)
+            found = [probed.up for _ in range(4) for probed in prober.round()]
+            prober.close()
+
+    assert [False, True, True, True] == found
+    assert 3 == len(beats.received)
+    said = [r.getMessage() for r in caplog.records if "failed after" not in r.getMessage()]
+    late = "it did not answer within 0.3 s. It is tried again after the next round"
+    refused = "it does not accept the user or password; mend the URL. Other processes hear nothing"
+    redis_place = f"Redis at 127.0.0.1:{redis_server.port}"
+    assert {
+        f"{redis_place}: {refused}",
+        f"webhook (plain): {late}",
+        f"e-mail (127.0.0.1): {late}",
+    } == set(said)
+    assert 3 == len(said)
+    assert "s3cret" not in caplog.text
 
 
 def test_an_alert_that_cannot_be_delivered_does_not_keep_others_from_theirs(
