@@ -47,6 +47,7 @@ class AttemptRecord:
         upstream: the attempts that OpenRouter made in its turn.
         begun_seconds: when it began, counted from the beginning of the call.
         prompt_tokens, completion_tokens: as the reply counted them; None if it did not.
+        estimated: the cost was worked out from a price list, when the ledger was reconciled.
     """
 
     number: int
@@ -67,6 +68,7 @@ class AttemptRecord:
     begun_seconds: float = 0.0
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    estimated: bool = False
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -98,7 +100,6 @@ class Served:
         first_token_seconds: until the first token; None where a whole body came.
         warnings: what was dropped on the way to this endpoint.
         skipped: routes that this request could not take, and why.
-        finish_reason: why the answer ended, as the response said.
         replayed: it came from a recording, and nobody was asked.
         finish_reason: why the answer ended, as reported.
         cached: the client had this answer already, or another thread was being given it: nothing
@@ -151,7 +152,7 @@ class Served:
             return f"{name} via {self.endpoint}{provider}, {stale} of {self.age_seconds:.1f} s ago"
         count = len(self.attempts)
         tries = f"{count} attempt" if count == 1 else f"{count} attempts"
-        cost = "" if self.cost is None else f", ${self.cost:.6f}".rstrip("0").rstrip(".")
+        cost = "" if self.cost is None else f", {in_usd(self.cost)}"
         model = self.model or "an unnamed model"
         told = ", replayed" if self.replayed else ""
         return f"{model} via {self.endpoint}{provider}, {tries}, {self.seconds:.1f} s{cost}{told}"
@@ -215,6 +216,13 @@ def make_cancelled(begun: Begun, started_at: float, now: float) -> AttemptRecord
     """The record of an attempt that Ctrl-C cut short; it may be billed all the same."""
     outcome = Outcome(begun.attempt, None, begun.started_at, now, reported=begun.reported)
     return replace(_record(outcome, started_at), fault=CANCELLED)
+
+
+def in_usd(cost: float) -> str:
+    """A cost for people, to a millionth of a dollar; what is less is not nothing."""
+    if 0 < cost < 1e-6:
+        return "under $0.000001"
+    return f"${cost:.6f}".rstrip("0").rstrip(".")
 
 
 def counted(usage: dict[str, Any] | None, name: str) -> int | None:

@@ -33,7 +33,9 @@ CREATE TABLE raw_calls (
     cost_source INTEGER NOT NULL REFERENCES names,
     prompt_tokens INTEGER,
     completion_tokens INTEGER,
-    attempts INTEGER NOT NULL
+    attempts INTEGER NOT NULL,
+    cached INTEGER NOT NULL,
+    stale INTEGER NOT NULL
 );
 CREATE INDEX calls_by_time ON raw_calls (started_at);
 
@@ -102,7 +104,8 @@ CREATE VIEW calls AS SELECT
     {_named("kind", "ended", "error", "requested", of="c")},
     deadline, seconds, first_token_seconds,
     {_named("model", "endpoint", "provider", "finish_reason", of="c")},
-    substituted, cost, {_named("cost_source", of="c")}, prompt_tokens, completion_tokens, attempts
+    substituted, cost, {_named("cost_source", of="c")}, prompt_tokens, completion_tokens, attempts,
+    cached, stale
 FROM raw_calls AS c;
 
 CREATE VIEW attempts AS SELECT
@@ -119,13 +122,15 @@ CREATE VIEW probes AS SELECT
 FROM raw_probes AS p;
 
 CREATE VIEW served_by AS SELECT
-    endpoint, model, provider, count(*) AS calls, round(avg(seconds), 3) AS mean_seconds,
+    endpoint, model, provider, count(*) AS calls, sum(cached) AS from_cache,
+    round(avg(seconds) FILTER (WHERE NOT cached), 3) AS mean_seconds,
     sum(cost) AS known_cost, sum(cost IS NULL) AS calls_of_unknown_cost
 FROM calls WHERE ended = 'answered' GROUP BY endpoint, model, provider ORDER BY calls DESC;
 
 CREATE VIEW by_day AS SELECT
     date(started_at, 'unixepoch') AS day, count(*) AS calls, sum(ended = 'answered') AS answered,
     sum(ended IN ('failed', 'interrupted')) AS failed, sum(attempts > 1) AS failed_over,
+    sum(cached) AS from_cache,
     sum(cost) AS known_cost, sum(cost IS NULL) AS calls_of_unknown_cost
 FROM calls GROUP BY day ORDER BY day;
 

@@ -143,6 +143,20 @@ def test_a_locked_file_fails_no_call_and_is_written_later(make_client, path, loo
     assert ["cannot be written" in w for w in warnings(caplog)] == [True, False]
 
 
+def test_a_probe_of_a_locked_file_waits_like_a_call(path, look, patient):
+    ledger = Ledger(path)
+    ledger.add(make_record())
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ledger.probe("groq", route="groq:llama", fault="refused", seconds=0.1)
+        waiting = ledger.waiting
+        other.execute("ROLLBACK")
+    ledger.add(make_record())
+
+    assert (1, 0) == (waiting, ledger.waiting)
+    assert [("groq", "groq:llama", "refused")] == look("SELECT endpoint, route, fault FROM probes")
+
+
 def test_a_file_that_is_none_is_left_as_it_is(make_client, path, caplog, patient):
     path.write_bytes(b"these are my holiday notes, keep them" * 50)
     before = path.read_bytes()
