@@ -19,7 +19,7 @@ WIDE_IN, NARROW_IN = 8.0, 3.7  # of the pictures; the narrow ones for screens be
 def as_page(report: Report) -> str:
     """A whole file."""
     paper = (
-        f"body{{margin:0;background:{LIGHT['paper']}}}"
+        f"body{{margin:0;background:{LIGHT['paper']}}}main.orr{{margin:0 auto}}"
         f"@media (prefers-color-scheme:dark){{body{{background:{DARK['paper']}}}}}"
     )
     return (

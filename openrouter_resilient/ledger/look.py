@@ -30,11 +30,16 @@ def variables(colours: dict[str, str]) -> str:
     return ";".join(f"--{name}:{colour}" for name, colour in colours.items())
 
 
+# Dark where the machine is, unless the notebook around it says that it is light; and the reverse.
+_IN_LIGHT = f"{{{variables(LIGHT)};color-scheme:light}}"
+_IN_DARK = f"{{{variables(DARK)};color-scheme:dark}}"
 STYLE = f"""
-.orr{{{variables(LIGHT)};color-scheme:light dark}}
-@media (prefers-color-scheme:dark){{.orr{{{variables(DARK)}}}}}
+.orr{_IN_LIGHT}
+@media (prefers-color-scheme:dark){{.orr{_IN_DARK}}}
+[data-jp-theme-light=true] .orr,.vscode-light .orr{_IN_LIGHT}
+[data-jp-theme-light=false] .orr,.vscode-dark .orr{_IN_DARK}
 .orr{{font:16px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif;color:var(--ink);
-background:var(--paper);max-width:54rem;margin:0 auto;padding:1.5rem;box-sizing:border-box;
+background:var(--paper);max-width:54rem;padding:1.5rem;border-radius:.5rem;box-sizing:border-box;
 overflow-wrap:anywhere;text-align:left}}
 .orr h1,.orr h2{{color:inherit;font-weight:650;line-height:1.25}}
 .orr h1{{font-size:1.35rem;margin:0}}
@@ -50,15 +55,15 @@ letter-spacing:-.02em}}
 .orr .tile span{{color:var(--soft);font-size:.85rem;line-height:1.3;display:block}}
 .orr table{{border-collapse:collapse;border:0;width:100%;margin:0;font-size:.92rem;
 font-variant-numeric:tabular-nums;table-layout:auto}}
-.orr table tr,.orr table td,.orr table th{{background:none!important;color:inherit;border:0}}
+.orr table tr,.orr table td{{background:none!important;color:var(--ink);border:0}}
 .orr table tr{{border-bottom:1px solid var(--line)}}
 .orr table th,.orr table td{{text-align:right;padding:.4rem 0 .4rem 1.1rem;vertical-align:top;
 white-space:nowrap;max-width:none}}
-.orr table th{{color:var(--soft);font-weight:500;font-size:.85rem}}
+.orr table th{{color:var(--soft);background:none;border:0;font-weight:500;font-size:.85rem}}
 .orr table .text{{text-align:left}}
 .orr table th:first-child,.orr table td:first-child{{padding-left:0;white-space:normal}}
 .orr tr.lead td{{font-weight:650}}
-.orr tr.sub td:first-child{{padding-left:1.2rem;color:var(--soft)}}
+.orr table tr.sub td:first-child{{padding-left:1.2rem;color:var(--soft)}}
 .orr .key{{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;color:var(--soft);font-size:.85rem}}
 .orr .key i{{display:inline-block;width:.75em;height:.75em;border-radius:2px;margin-right:.4em}}
 .orr picture{{display:block}}
