@@ -161,7 +161,10 @@ def _outages(report: Report) -> Iterable[str]:
 def _latency(report: Report) -> Iterable[str]:
     rows = [
         _Row((label, f"{count:,}", *map(words.seconds_text, values)))
-        for name, latency in (("one attempt", report.straight), ("failed over", report.failed_over))
+        for name, latency in (
+            ("one attempt", report.straight),
+            ("after failures", report.after_failures),
+        )
         for label, count, values in words.latency_rows(name, latency)
     ]
     if rows:

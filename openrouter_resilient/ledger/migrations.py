@@ -129,8 +129,8 @@ FROM calls WHERE ended = 'answered' GROUP BY endpoint, model, provider ORDER BY 
 
 CREATE VIEW by_day AS SELECT
     date(started_at, 'unixepoch') AS day, count(*) AS calls, sum(ended = 'answered') AS answered,
-    sum(ended IN ('failed', 'interrupted')) AS failed, sum(attempts > 1) AS failed_over,
-    sum(cached) AS from_cache,
+    sum(ended IN ('failed', 'interrupted')) AS failed,
+    sum(ended = 'answered' AND attempts > 1) AS after_failures, sum(cached) AS from_cache,
     sum(cost) AS known_cost, sum(cost IS NULL) AS calls_of_unknown_cost
 FROM calls GROUP BY day ORDER BY day;
 
@@ -148,15 +148,15 @@ FROM attempts GROUP BY day, endpoint, model ORDER BY day, known_cost DESC;
 MIGRATIONS: tuple[str, ...] = (_TABLES + _VIEWS,)
 
 
-class TooNew(sqlite3.DatabaseError):
-    """A newer version of this package made the file; this one must not write to it."""
+class OtherVersion(sqlite3.DatabaseError):
+    """Another version of this package made the file, and this one cannot take it further."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Take a file through the steps it does not have behind it; several processes may try at once.
 
     Raises:
-        TooNew: it has steps behind it that this version does not know.
+        OtherVersion: it has steps behind it that this version does not know.
         sqlite3.Error: it cannot be read or written.
     """
     if _version(connection) == len(MIGRATIONS):
@@ -165,9 +165,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     try:
         done = _version(connection)  # again, now that nobody else can be at it
         if done > len(MIGRATIONS):
-            raise TooNew(  # noqa: TRY301  the way out rolls back
-                f"its version is {done}, and this package knows {len(MIGRATIONS)}"
-            )
+            check_version(connection)
         for step in MIGRATIONS[done:]:
             for statement in filter(str.strip, step.split(";\n")):
                 connection.execute(statement)
@@ -176,6 +174,18 @@ def migrate(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def check_version(connection: sqlite3.Connection) -> None:
+    """See whether a file can be used as it is.
+
+    Raises:
+        OtherVersion: it cannot.
+        sqlite3.Error: it cannot be read.
+    """
+    done = _version(connection)
+    if done != len(MIGRATIONS):
+        raise OtherVersion(f"its version is {done}, and this package knows {len(MIGRATIONS)}")
 
 
 def _version(connection: sqlite3.Connection) -> int:

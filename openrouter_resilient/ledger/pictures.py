@@ -97,12 +97,12 @@ def who_served(report: Report, width: float = 8.0) -> Figure:
 
 
 def latency(report: Report, width: float = 8.0) -> Figure:
-    """How long calls took; those that failed over are marked."""
+    """How long calls took; those that were answered after failures are marked."""
     with _figure(width, 2.6) as (figure, matplotlib):
         axes = figure.add_subplot()
         for more, shade, mark, name in (
             (False, PALETTE[0], "o", "one attempt"),
-            (True, BAD, "D", "failed over"),
+            (True, BAD, "D", "after failures"),
         ):
             points = [
                 (at / DAY_S, max(s, LEAST_S)) for at, s, over in report.sample if over is more

@@ -76,10 +76,10 @@ class Report:
         saved: calls that were answered by another endpoint than the first they asked, or with an
             expired answer of the cache.
         cached, stale: calls that were answered from the cache, and of these with an expired answer.
-        straight, failed_over: latency of calls that needed one attempt, and more.
+        straight, after_failures: latency of calls that needed one attempt, and more.
         costs: by endpoint and model, the dearest first.
         served: answered calls by day (days since 1970) and endpoint; "cache" where that had it.
-        sample: for a picture: start, seconds, whether it failed over; not all calls.
+        sample: for a picture: start, seconds, whether an attempt of it failed; not all calls.
     """
 
     since: float
@@ -95,7 +95,7 @@ class Report:
     cached: int
     stale: int
     straight: Latency
-    failed_over: Latency
+    after_failures: Latency
     costs: tuple[ModelCost, ...]
     served: dict[int, dict[str, int]]
     sample: tuple[tuple[float, float, bool], ...] = field(default=(), repr=False)
@@ -147,7 +147,7 @@ def make_report(connection: sqlite3.Connection, *, since: float, until: float) -
     endings = dict(connection.execute(_ENDINGS, window).fetchall())
     late, answered, asked, cached, stale = connection.execute(_ANSWERED, window).fetchone()
     history = _history(connection, window)
-    straight, failed_over, sample = _latencies(connection, window)
+    straight, after_failures, sample = _latencies(connection, window)
     served: dict[int, dict[str, int]] = {}
     for day, endpoint, count in connection.execute(_SERVED, (DAY_S, *window)):
         served.setdefault(day, {})[endpoint or "?"] = count
@@ -165,7 +165,7 @@ def make_report(connection: sqlite3.Connection, *, since: float, until: float) -
         cached=cached or 0,
         stale=stale or 0,
         straight=straight,
-        failed_over=failed_over,
+        after_failures=after_failures,
         costs=tuple(ModelCost(*row) for row in connection.execute(_COSTS, window)),
         served=dict(sorted(served.items())),
         sample=sample,

@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from weakref import WeakSet
 
-from openrouter_resilient.ledger.migrations import migrate
+from openrouter_resilient.ledger.migrations import check_version, migrate
 from openrouter_resilient.ledger.rows import Names, insert_call, insert_probe
 from openrouter_resilient.record import CallRecord, ProbeRecord
 from openrouter_resilient.wire.clock import SystemClock, monotonic
@@ -107,9 +107,7 @@ class LedgerFile:
         Raises:
             sqlite3.Error, OSError: the file is in trouble.
         """
-        with self._lock:
-            self._opened()  # makes the file, or takes it to the present version
-        connection = sqlite3.connect(self.path, timeout=10.0, isolation_level=None)
+        connection = self._connected_to_read()
         try:
             connection.execute("PRAGMA query_only = 1")
             connection.execute("BEGIN")
@@ -120,9 +118,7 @@ class LedgerFile:
     def close(self) -> None:
         """Write what waits, if that can be done, and let go of the file; the next call opens it."""
         with self._lock:
-            self._not_before = 0.0
-            if self._waiting and not self._writing:
-                self._write_waiting()
+            self._catch_up()
             self._let_go()
 
     def begin_anew(self) -> None:
@@ -132,6 +128,32 @@ class LedgerFile:
         self._waiting.clear()
         self._lock = threading.RLock()
         self._writing = False
+
+    def _connected_to_read(self) -> sqlite3.Connection:
+        try:
+            with self._lock:
+                self._catch_up()
+                self._opened()  # makes the file, or takes it to the present version
+            return sqlite3.connect(self.path, timeout=10.0, isolation_level=None)
+        except sqlite3.OperationalError:
+            if os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK):
+                raise
+        # Somebody else's ledger. What is in its log is read if its writers are there to share it.
+        log = self.path.with_name(f"{self.path.name}-wal")
+        way = "mode=ro" if log.exists() else "immutable=1"
+        connection = sqlite3.connect(f"{self.path.as_uri()}?{way}", uri=True, isolation_level=None)
+        try:
+            check_version(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _catch_up(self) -> None:
+        """Write what waits, if that can be done now."""
+        self._not_before = 0.0
+        if self._waiting and not self._writing:
+            self._write_waiting()
 
     def _write_waiting(self) -> None:
         if self._not_before and monotonic() < self._not_before:

@@ -139,7 +139,7 @@ def as_text(report: Report) -> str:
     parts += _outage_lines(report)
     parts += ["", "latency                      calls      50 %      90 %      95 %      99 %"]
     parts += _latency_lines("one attempt", report.straight)
-    parts += _latency_lines("failed over", report.failed_over)
+    parts += _latency_lines("after failures", report.after_failures)
     parts += _cost_lines(report)
     parts += _served_lines(report)
     return "\n".join(parts)
@@ -170,7 +170,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "outages": [asdict(outage) for outage in report.outages],
         "latency": {
             "one_attempt": asdict(report.straight),
-            "failed_over": asdict(report.failed_over),
+            "after_failures": asdict(report.after_failures),
         },
         "costs": [asdict(cost) for cost in report.costs],
         "served": {day_text(day): counts for day, counts in report.served.items()},
