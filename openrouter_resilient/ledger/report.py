@@ -144,13 +144,16 @@ def make_report(connection: sqlite3.Connection, *, since: float, until: float) -
     """
     window = (since, until)
     first, last = connection.execute(_SPAN, window).fetchone()
-    endings = dict(connection.execute(_ENDINGS, window).fetchall())
+    names = dict(connection.execute("SELECT id, name FROM names").fetchall())
+    endings = {names[ended]: count for ended, count in connection.execute(_ENDINGS, window)}
     late, answered, asked, cached, stale = connection.execute(_ANSWERED, window).fetchone()
-    history = _history(connection, window)
+    history = _history(connection, window, names | {None: None})
     straight, after_failures, sample = _latencies(connection, window)
     served: dict[int, dict[str, int]] = {}
-    for day, endpoint, count in connection.execute(_SERVED, (DAY_S, *window)):
-        served.setdefault(day, {})[endpoint or "?"] = count
+    for day, of_cache, endpoint, count in connection.execute(_SERVED, (DAY_S, *window)):
+        counts = served.setdefault(day, {})
+        name = "cache" if of_cache else names[endpoint]
+        counts[name] = counts.get(name, 0) + count
     return Report(
         since=first if since <= 0 and first is not None else since,
         until=until if since > 0 or last is None else last,
@@ -184,14 +187,14 @@ def _most_tried(alone: dict[Name, Alone]) -> dict[Name, Alone]:
     return dict(sorted(alone.items(), key=lambda item: -item[1].share.asked))
 
 
-def _history(connection: sqlite3.Connection, window: tuple[float, float]) -> History:
+def _history(
+    connection: sqlite3.Connection, window: tuple[float, float], names: Mapping[int | None, Any]
+) -> History:
     """Each endpoint by itself.
 
     Nearly all calls and probes are answered at once, far from any trouble; SQLite counts them, five
     times as fast. The others are gone through one by one.
     """
-    names = dict(connection.execute("SELECT id, name FROM names").fetchall())
-    names[None] = None
     history, calm_since = History(), window[0]
     for begins, ends in [*_troubles(connection, window), (window[1], window[1])]:
         for day, call, endpoint, route, model, count in connection.execute(
@@ -290,8 +293,7 @@ _IS_LATE = (
 _COUNT = f"SELECT count(*) FROM raw_calls WHERE {_WINDOW}"
 _SPAN = f"SELECT min(started_at), max(started_at) FROM raw_calls WHERE {_WINDOW}"
 _ENDINGS = f"""
-SELECT (SELECT name FROM names WHERE id = ended), count(*)
-FROM raw_calls WHERE {_WINDOW} GROUP BY ended
+SELECT ended, count(*) FROM raw_calls WHERE {_WINDOW} GROUP BY ended
 """
 _ANSWERED = f"""
 SELECT sum({_IS_LATE}), sum({_IS_ANSWERED} AND NOT {_IS_LATE}), sum({_IS_ANSWERED} OR {_IS_FAILED}),
@@ -306,9 +308,8 @@ SELECT started_at, seconds, first_token_seconds, attempts > 1
 FROM raw_calls WHERE {_WINDOW} AND {_IS_ANSWERED} AND NOT cached
 """
 _SERVED = f"""
-SELECT CAST(started_at / ? AS INTEGER),
-    CASE WHEN cached THEN 'cache' ELSE (SELECT name FROM names WHERE id = endpoint) END, count(*)
-FROM raw_calls WHERE {_WINDOW} AND {_IS_ANSWERED} GROUP BY 1, 2
+SELECT CAST(started_at / ? AS INTEGER), cached, endpoint, count(*)
+FROM raw_calls WHERE {_WINDOW} AND {_IS_ANSWERED} GROUP BY 1, 2, 3
 """
 _SAVED = f"""
 SELECT count(*) FROM raw_calls WHERE {_WINDOW} AND {_IS_ANSWERED} AND (
