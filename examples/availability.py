@@ -39,11 +39,11 @@ DEADLINE_S = 30.0
 MARGIN_S = 240.0  # played before and after an outage, for breakers and budgets to come to rest
 HOSTS_CARRY = 0.6  # guess: of what a vendor fails at, OpenRouter's other hosts of the model carry
 
-CLAUDE, GPT, LLAMA = "anthropic/claude-sonnet-4.5", "openai/gpt-4.1", "meta-llama/llama-3.3-70b"
+CLAUDE, GPT, LLAMA = "anthropic/claude-sonnet-5", "openai/gpt-4.1", "meta-llama/llama-3.3-70b"
 VENDORS = {CLAUDE: "anthropic", GPT: "openai", LLAMA: "llama"}  # who is behind a model
 ONE_MODEL = Route("openrouter", (CLAUDE,))
 THREE_MODELS = Route("openrouter", (CLAUDE, GPT, LLAMA))
-ANTHROPIC, OPENAI = Route("anthropic", ("claude-sonnet-4-5",)), Route("openai", ("gpt-4.1",))
+ANTHROPIC, OPENAI = Route("anthropic", ("claude-sonnet-5",)), Route("openai", ("gpt-4.1",))
 GROQ = Route("groq", ("llama-3.3-70b-versatile",))
 SETUPS: dict[str, tuple[Route, ...]] = {
     "Anthropic alone": (ANTHROPIC,),
