@@ -137,7 +137,7 @@ def as_text(report: Report) -> str:
     parts += caveats(report)
     parts += _alone_lines(report)
     parts += _outage_lines(report)
-    parts += ["", "latency                      calls      50 %      90 %      95 %      99 %"]
+    parts += ["", "latency                        calls      50 %      90 %      95 %      99 %"]
     parts += _latency_lines("one attempt", report.straight)
     parts += _latency_lines("after failures", report.after_failures)
     parts += _cost_lines(report)
@@ -210,13 +210,13 @@ def what_trials_are(report: Report) -> str:
     """What the counts of trials rest on."""
     alone = report.endpoints.values()
     probes, inferred = sum(a.probes for a in alone), sum(a.inferred for a in alone)
-    said = "A trial is a call that asked it"
+    said = "Trials are calls that asked it"
     if probes:
-        said += f", or one of {probes:,} probes"
+        said += f"; probes among them: {probes:,}"
     if inferred:
         said += (
-            f", or one of {inferred:,} calls that would have met its outage: they came between two "
-            "of its faults within a minute"
+            "; calls that would have met its outage, as they came between two of its faults within "
+            f"a minute: {inferred:,}"
         )
     return f"{said}."
 
@@ -233,7 +233,7 @@ def _outage_lines(report: Report) -> list[str]:
 
 def _latency_lines(name: str, latency: Latency) -> list[str]:
     return [
-        f"{label:26}{count:>8,}" + "".join(f"{seconds_text(value):>10}" for value in values)
+        f"{label:28}{count:>8,}" + "".join(f"{seconds_text(value):>10}" for value in values)
         for label, count, values in latency_rows(name, latency)
     ]
 

@@ -272,7 +272,7 @@ def test_a_probe_of_a_route_is_a_trial_of_its_endpoint_and_model(path, look):
     for alone in (report.endpoints["groq"], report.models["groq", "llama"]):
         assert (good, asked, asked) == (alone.good, alone.share.asked, alone.probes)
     assert (0, 0) == (report.calls, report.availability.asked)
-    assert "or one of 4 probes" in str(report)
+    assert "probes among them: 4." in str(report)
     assert 4 == report.as_json()["endpoints"]["groq"]["probes"]
 
 
