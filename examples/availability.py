@@ -1,11 +1,11 @@
-"""A simulated year of outages against the real routing, to see what each further route is worth.
+"""What is each further route worth? Simulated years of outages against the routing of calls.
 
     python examples/availability.py                    # a table; half a minute a year
     python examples/availability.py --seeds 10 --plot availability.png
 
-The outages are drawn from what was published about 2025 and 2026 (see WORLD); the decisions are
-made by the package's own `next_step`, `BreakerBoard` and `RetryBudget`, on a virtual clock. Calls
-are made at a steady pace while anything is wrong; while nothing is, every call is answered, and
+Outages are drawn from what was published about 2024 to 2026 (see WORLD, with its sources). Every
+decision is the package's own: `next_step`, `BreakerBoard` and `RetryBudget`, on a virtual clock.
+One call a minute is made while anything is wrong. While nothing is, every call is answered, and
 none needs to be played.
 
 What it does not model: your network and your keys, limits of rate and credit, outages that nobody
@@ -20,15 +20,15 @@ import math
 import random
 import statistics
 import sys
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from openrouter_resilient.routing.breaker import BreakerBoard, RetryBudget
+from openrouter_resilient.routing.breaker import LONGEST_COOLDOWN_S, BreakerBoard, RetryBudget
 from openrouter_resilient.routing.deadline import Deadline
 from openrouter_resilient.routing.faults import Fault, Kind
 from openrouter_resilient.routing.plan import Limits, Plan, Route
+from openrouter_resilient.routing.shared import Word
 from openrouter_resilient.routing.step import Attempt, Outcome, Reason, Stop, Wait, next_step
 from openrouter_resilient.wire.clock import VirtualClock
 
@@ -39,171 +39,156 @@ DEADLINE_S = 30.0
 MARGIN_S = 240.0  # played before and after an outage, for breakers and budgets to come to rest
 HOSTS_CARRY = 0.6  # guess: of what a vendor fails at, OpenRouter's other hosts of the model carry
 
+CLAUDE, GPT, LLAMA = "anthropic/claude-sonnet-5", "openai/gpt-4.1", "meta-llama/llama-3.3-70b"
+VENDORS = {CLAUDE: "anthropic", GPT: "openai", LLAMA: "llama"}  # who is behind a model
+ONE_MODEL = Route("openrouter", (CLAUDE,))
+THREE_MODELS = Route("openrouter", (CLAUDE, GPT, LLAMA))
+ANTHROPIC, OPENAI = Route("anthropic", ("claude-sonnet-5",)), Route("openai", ("gpt-4.1",))
+GROQ = Route("groq", ("llama-3.3-70b-versatile",))
+SETUPS: dict[str, tuple[Route, ...]] = {
+    "Anthropic alone": (ANTHROPIC,),
+    "OpenAI alone": (OPENAI,),
+    "OpenRouter, one model": (ONE_MODEL,),
+    "OpenRouter, three models": (THREE_MODELS,),
+    "… and OpenAI behind it": (THREE_MODELS, OPENAI),
+    "… and Groq behind that": (THREE_MODELS, OPENAI, GROQ),
+}
+
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of an outage: until when, what share of requests fails, and how.
-
-    Attributes:
-        until: share of the whole outage's length.
-        fail: share of requests that fail.
-        kinds: what they fail with, and how often relative to each other.
-    """
+    """A part of an outage: up to which share of its length, and what fails, with what."""
 
     until: float
-    fail: float
-    kinds: tuple[tuple[Kind, float], ...]
+    fails: float  # share of the requests
+    kinds: dict[Kind, float]  # the faults, and how often relative to each other
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """A kind of outage: how often, how long, and what it is like.
-
-    Attributes:
-        hits: the components that are down together, and with what chance each.
-        every_h: mean hours between two.
-        median_min, p90_min: its length; log-normal.
-        profile: its phases.
-    """
+    """A kind of outage."""
 
     name: str
-    hits: tuple[tuple[str, float], ...]
-    every_h: float
-    median_min: float
+    hits: dict[str, float]  # who is down together, each with its chance
+    every_h: float  # mean hours between two
+    median_min: float  # its length is log-normal
     p90_min: float
-    profile: tuple[Phase, ...]
+    phases: tuple[Phase, ...]
 
 
-DOWN = ((Kind.UNAVAILABLE, 0.5), (Kind.SERVER_ERROR, 0.2), (Kind.SILENT, 0.2), (Kind.REFUSED, 0.1))
-ERRORS = ((Kind.SERVER_ERROR, 0.5), (Kind.OVERLOADED, 0.3), (Kind.RATE_LIMITED, 0.2))
+DOWN = {Kind.UNAVAILABLE: 0.5, Kind.SERVER_ERROR: 0.2, Kind.SILENT: 0.2, Kind.REFUSED: 0.1}
+ERRORS = {Kind.SERVER_ERROR: 0.5, Kind.OVERLOADED: 0.3, Kind.RATE_LIMITED: 0.2}
+BAD_CACHE = {Kind.UNAUTHORIZED: 0.8, Kind.SERVER_ERROR: 0.2}
 
 # fmt: off
 WORLD = (
-    # OpenRouter, openrouter.ai/blog on February 17 and 19, 2026, and the status page's history:
-    # four gateway-wide outages in 20 months, 24 to 82 minutes. Quiet prelude, 20 % of 500s for a
-    # third of the time, then 85 % failing, four in five with 401 for valid keys.
-    Trouble("openrouter, 401 storm", (("openrouter", 1.0),), 8_760 / 1.5, 35, 80, (
-        Phase(0.10, 0.02, ((Kind.SERVER_ERROR, 1.0),)),
-        Phase(0.35, 0.20, ((Kind.SERVER_ERROR, 1.0),)),
-        Phase(1.00, 0.85, ((Kind.UNAUTHORIZED, 0.8), (Kind.SERVER_ERROR, 0.2))),
+    # OpenRouter's gateway: four outages in 20 months (2025-02-03, 2025-08-28, 2026-02-17, 2026-02-19),
+    # of 35 to 50 minutes where that was told; entries of its status page last from 6 to 82. Two of
+    # them as OpenRouter tells of them: a quiet prelude, then 500 for a fifth of the requests, then 80
+    # to 90 % failing, mostly with 401 for valid keys.
+    # https://openrouter.ai/blog/announcements/openrouter-outages-on-february-17-and-19-2026
+    Trouble("openrouter, 401 storm",   {"openrouter": 1.0}, 8_760 / 1.5, 35, 80, (
+        Phase(0.10, 0.02, {Kind.SERVER_ERROR: 1.0}),
+        Phase(0.35, 0.20, {Kind.SERVER_ERROR: 1.0}),
+        Phase(1.00, 0.85, BAD_CACHE),
     )),
-    Trouble("openrouter, unreachable", (("openrouter", 1.0),), 8_760 / 1.0, 35, 80, (
-        Phase(1.0, 1.0, DOWN),
-    )),
-    # OpenAI's API, ICPE'25 data (231 incidents): a tenth are critical. Most are brown-outs; their
-    # share of failing requests is a guess that agrees with the official uptimes of 2026.
-    Trouble("openai, critical",       (("openai", 1.0),),     800, 63, 224, (Phase(1.0, 0.9, DOWN),)),
-    Trouble("openai, brown-out",      (("openai", 1.0),),      89, 75, 301, (Phase(1.0, 0.08, ERRORS),)),
-    # Anthropic's API, AIWatch May and June 2026 (79 incidents, mostly of one model each).
-    Trouble("anthropic, critical",    (("anthropic", 1.0),),  370, 56, 140, (Phase(1.0, 0.9, DOWN),)),
-    Trouble("anthropic, brown-out",   (("anthropic", 1.0),), 18.5, 56, 140, (Phase(1.0, 0.06, ERRORS),)),
-    # Hosts of an open model (DeepInfra, Together, Fireworks, Groq): AIWatch's Together, 2026.
-    Trouble("llama's hosts",          (("llama", 1.0),),       40, 24,  64, (Phase(1.0, 0.3, ERRORS),)),
-    # Groq: one outage in six months, 94 minutes.
-    Trouble("groq",                   (("groq", 1.0),),     4_380, 94, 180, (Phase(1.0, 0.9, DOWN),)),
-    # Cloudflare, 2025-06-12 (148 min) and 2025-11-18 (hours): in front of three of the four.
+    Trouble("openrouter, unreachable", {"openrouter": 1.0}, 8_760 / 1.0, 35, 80, (Phase(1.0, 1.0, DOWN),)),
+
+    # OpenAI's API: 231 incidents to 2024-08, since 2023 one in 80 hours; a tenth are critical, and
+    # the others brown-outs. What fails in one is a guess that agrees with OpenAI's own uptimes of
+    # June to September 2026 (99.99, 99.60, 99.90, 98.69 %).
+    # https://github.com/atlarge-research/llm-service-analysis (ICPE 2025)
+    # https://github.com/bentleypark/aiwatch-reports (2026)
+    Trouble("openai, critical",        {"openai": 1.0},     800, 63, 224, (Phase(1.0, 0.90, DOWN),)),
+    Trouble("openai, brown-out",       {"openai": 1.0},      89, 75, 301, (Phase(1.0, 0.08, ERRORS),)),
+
+    # Anthropic's API: 79 incidents in May and June 2026, one in 17.6 hours, most of them of one
+    # model; 2 of 42 with a stated impact were critical. Its own uptimes: 99.11 to 99.73 %. (aiwatch)
+    Trouble("anthropic, critical",     {"anthropic": 1.0},  370, 56, 140, (Phase(1.0, 0.90, DOWN),)),
+    Trouble("anthropic, brown-out",    {"anthropic": 1.0}, 18.5, 56, 140, (Phase(1.0, 0.06, ERRORS),)),
+
+    # The hosts of an open model: as long as Together's in 2026 (aiwatch). It had one in 7
+    # hours; that all of OpenRouter's hosts of a model are in trouble every 40 hours is a guess.
+    Trouble("llama's hosts",           {"llama": 1.0},       40, 24,  64, (Phase(1.0, 0.30, ERRORS),)),
+
+    # Groq: one outage from April to September 2026, of 94 minutes (aiwatch).
+    Trouble("groq",                    {"groq": 1.0},     4_380, 94, 180, (Phase(1.0, 0.90, DOWN),)),
+
+    # Cloudflare, on 2025-06-12 (148 minutes) and 2025-11-18 (hours), stands before three of the four.
     # OpenRouter's page recorded nothing on the second; that it is hit half the time is a guess.
-    Trouble("cloudflare", (("openrouter", 0.5), ("openai", 0.9), ("anthropic", 0.9)),
-            8_760 / 1.5, 150, 300, (Phase(1.0, 0.5, DOWN),)),
+    Trouble("cloudflare", {"openrouter": 0.5, "openai": 0.9, "anthropic": 0.9}, 8_760 / 1.5, 150, 300, (
+        Phase(1.0, 0.50, DOWN),
+    )),
 )
 # fmt: on
-
-CLAUDE, GPT, LLAMA = "anthropic/claude-sonnet-5", "openai/gpt-4o", "meta-llama/llama-3.3-70b"
-VENDORS = {CLAUDE: "anthropic", GPT: "openai", LLAMA: "llama"}
-OPENROUTER_ONE, OPENROUTER_THREE = (
-    Route("openrouter", (CLAUDE,)),
-    Route("openrouter", (CLAUDE, GPT, LLAMA)),
-)
-OPENAI, GROQ = Route("openai", ("gpt-4o",)), Route("groq", ("llama-3.3-70b-versatile",))
-ANTHROPIC = Route("anthropic", ("claude-sonnet-5",))
-SETUPS: dict[str, tuple[Route, ...]] = {
-    "Anthropic alone": (ANTHROPIC,),
-    "OpenAI alone": (OPENAI,),
-    "OpenRouter, one model": (OPENROUTER_ONE,),
-    "OpenRouter, three models": (OPENROUTER_THREE,),
-    "… and OpenAI behind it": (OPENROUTER_THREE, OPENAI),
-    "… and Groq behind that": (OPENROUTER_THREE, OPENAI, GROQ),
-}
-# Seconds that a fault takes to show, and that an answer takes.
-SLOWNESS = {Kind.SILENT: math.inf, Kind.REFUSED: 0.05, Kind.UNAUTHORIZED: 0.15}
-FAULT_S, ANSWER_S = 0.4, 2.0
 
 
 @dataclass(frozen=True)
 class Outage:
-    """One outage of one component: from when to when, and its phases."""
+    """One outage of one component, in seconds since the beginning of the year."""
 
     component: str
     begins: float
     ends: float
-    profile: tuple[Phase, ...]
+    phases: tuple[Phase, ...]
 
     def phase(self, now: float) -> Phase:
         """The phase it is in."""
         passed = (now - self.begins) / (self.ends - self.begins)
-        return next((phase for phase in self.profile if passed < phase.until), self.profile[-1])
+        return next((phase for phase in self.phases if passed < phase.until), self.phases[-1])
 
 
 def make_year(seed: int, world: Sequence[Trouble] = WORLD, length: float = YEAR_S) -> list[Outage]:
-    """The outages of a year: Poisson arrivals, log-normal lengths; the same seed, the same year."""
+    """A year's outages: Poisson arrivals, log-normal lengths; the same seed, the same year."""
     outages = []
     for trouble in world:
         chance = random.Random(f"{seed} {trouble.name}")
-        spread = math.log(trouble.p90_min / trouble.median_min) / 1.2816
+        spread = math.log(trouble.p90_min / trouble.median_min) / 1.2816  # of a normal's 90 %
         at = chance.expovariate(1 / (trouble.every_h * HOUR_S))
         while at < length:
             minutes = trouble.median_min * math.exp(chance.gauss(0, spread))
             ends = min(at + minutes * MINUTE_S, length)
-            for component, hit in trouble.hits:
+            for component, hit in trouble.hits.items():
                 if chance.random() < hit:
-                    outages.append(Outage(component, at, ends, trouble.profile))
+                    outages.append(Outage(component, at, ends, trouble.phases))
             at += chance.expovariate(1 / (trouble.every_h * HOUR_S))
     return sorted(outages, key=lambda outage: outage.begins)
 
 
-class World:
-    """The endpoints as they are at an instant."""
+SLOWNESS = {Kind.SILENT: math.inf, Kind.REFUSED: 0.05, Kind.UNAUTHORIZED: 0.15}
+FAULT_S, ANSWER_S = 0.4, 2.0  # seconds that other faults take to show, and that an answer takes
 
-    def __init__(self, outages: Iterable[Outage], chance: random.Random) -> None:
-        """Take a year's outages."""
+
+class World:
+    """The endpoints, while some outages last."""
+
+    def __init__(self, chance: random.Random) -> None:
+        """Begin well."""
+        self.outages: list[Outage] = []
         self._chance = chance
-        self._by: dict[str, list[Outage]] = {}
-        for outage in outages:
-            self._by.setdefault(outage.component, []).append(outage)
-        self._begins = {name: [o.begins for o in rows] for name, rows in self._by.items()}
-        self._longest = {name: max(o.ends - o.begins for o in r) for name, r in self._by.items()}
 
     def ask(self, route: Route, now: float) -> Kind | None:
         """What a request on a route meets now; None for an answer."""
-        fault = self._fails(route.endpoint, now)
+        fault = self._meets(route.endpoint, now)
         if fault is not None or route.endpoint != "openrouter":
             return fault
-        for model in route.models:  # OpenRouter tries its hosts of each model in turn
-            fault = self._fails(VENDORS[model], now)
+        for model in route.models:  # OpenRouter tries them in turn, and each at all of its hosts
+            fault = self._meets(VENDORS[model], now)
             if fault is None or self._chance.random() < HOSTS_CARRY:
                 return None
         return Kind.UNAVAILABLE
 
-    def _fails(self, component: str, now: float) -> Kind | None:
-        for outage in self._current(component, now):
-            phase = outage.phase(now)
-            if self._chance.random() < phase.fail:
-                kinds, weights = zip(*phase.kinds, strict=True)
-                return self._chance.choices(kinds, weights)[0]
+    def _meets(self, component: str, now: float) -> Kind | None:
+        for outage in self.outages:
+            if outage.component == component and outage.begins <= now < outage.ends:
+                phase = outage.phase(now)
+                if self._chance.random() < phase.fails:
+                    return self._chance.choices(list(phase.kinds), list(phase.kinds.values()))[0]
         return None
 
-    def _current(self, component: str, now: float) -> Iterable[Outage]:
-        rows = self._by.get(component, [])
-        last = bisect_right(self._begins.get(component, []), now)
-        for outage in reversed(rows[:last]):
-            if outage.begins < now - self._longest[component]:
-                return
-            if outage.ends > now:
-                yield outage
 
-
-class Player:
-    """Plays calls as a client would make them, with the routing it really has."""
+class Caller:
+    """Makes calls with the routing of a client; time passes on its clock alone."""
 
     def __init__(self, routes: tuple[Route, ...], world: World, chance: random.Random) -> None:
         """Begin with every breaker closed."""
@@ -215,65 +200,42 @@ class Player:
 
     def call(self) -> bool:
         """Make one call; whether it was answered."""
-        clock = self.clock
-        plan = Plan(self._routes, Deadline.after(DEADLINE_S, clock.now()), Limits())
+        plan = Plan(self._routes, Deadline.after(DEADLINE_S, self.clock.now()), Limits())
         history: tuple[Outcome, ...] = ()
         self._budget.pay_in()
         while True:
-            now = clock.now()
+            now = self.clock.now()
             health = {route: self._board.health(route, now) for route in plan.routes}
             may_retry = self._budget.may_take(now)
             step = next_step(plan, history, health.__getitem__, now, may_retry=may_retry)
             if isinstance(step, Stop):
                 return step.reason is Reason.ANSWERED
             if isinstance(step, Wait):
-                clock.sleep_until(step.until)
-                continue
-            if self._board.begin(step.attempt, now):
+                self.clock.sleep_until(step.until)
+            elif self._board.begin(step.attempt, now):
                 if step.attempt.charged:
                     self._budget.take(now)
-                history = (*history, self._attempt(step.attempt, step.attempt.first_token_by))
+                history = (*history, self._attempt(step.attempt))
                 self._board.record(history[-1])
-                if history[-1].fault is None:
-                    return True
 
-    def probe(self) -> None:
-        """Ask every route once, as a health check does, for the breakers to learn from."""
-        for route in self._routes:
-            now = self.clock.now()
-            trial = self._board.health(route, now).state.value == "half-open"
-            attempt = Attempt(1, 1, route, now + 10.0, 10.0, trial=trial)
-            if self._board.begin(attempt, now):
-                outcome = self._attempt(attempt, attempt.first_token_by, takes_time=False)
-                self._board.record(outcome)
-
-    def _attempt(self, attempt: Attempt, until: float, *, takes_time: bool = True) -> Outcome:
+    def _attempt(self, attempt: Attempt) -> Outcome:
         began = self.clock.now()
         kind = self._world.ask(attempt.route, began)
-        if takes_time:
-            slow = ANSWER_S if kind is None else SLOWNESS.get(kind, FAULT_S)
-            self.clock.sleep_until(min(began + slow, until))
+        seconds = ANSWER_S if kind is None else SLOWNESS.get(kind, FAULT_S)
+        self.clock.sleep_until(min(began + seconds, attempt.first_token_by))
         fault = None if kind is None else Fault(kind)
         return Outcome(attempt, fault, began, self.clock.now(), self._chance.random())
 
-
-def stretches(outages: Sequence[Outage], margin: float, length: float) -> list[tuple[float, float]]:
-    """The times at which anything is wrong, with a margin, joined where they touch."""
-    joined: list[tuple[float, float]] = []
-    for outage in outages:
-        begins, ends = max(0.0, outage.begins - margin), min(length, outage.ends + margin)
-        if joined and begins <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], ends))
-        else:
-            joined.append((begins, ends))
-    return joined
-
-
-def components(routes: Iterable[Route]) -> set[str]:
-    """What a set-up depends on."""
-    routes = tuple(routes)
-    models = {model for route in routes if route.endpoint == "openrouter" for model in route.models}
-    return {route.endpoint for route in routes} | {VENDORS[model] for model in models}
+    def probe(self) -> None:
+        """Hear what a health check elsewhere found, as processes hear of it through Redis."""
+        now, words = self.clock.now(), {}
+        for route in self._routes:
+            up = self._world.ask(route, now) is None
+            words[route.endpoint] = Word(
+                up, now, now, reopens_at=now if up else now + LONGEST_COOLDOWN_S,
+                expires_at=now + 2.5 * PROBE_EVERY_S, by="probe",
+            )  # fmt: skip
+        self._board.hear(words, now)
 
 
 def availability(
@@ -285,92 +247,134 @@ def availability(
     every: float = CALL_EVERY_S,
     length: float = YEAR_S,
 ) -> float:
-    """The share of a year's calls that are answered."""
-    concerned = [outage for outage in outages if outage.component in components(routes)]
+    """The share of a year's calls that are answered.
+
+    Args:
+        routes: of the set-up.
+        outages: of everybody, in the order of time.
+        seed: of the chance in calls and endpoints.
+        probes: whether there is a health check.
+        every: seconds between two calls.
+        length: of the year, in seconds.
+    """
     chance = random.Random(f"{seed} calls")
-    player = Player(routes, World(concerned, chance), chance)
+    world = World(chance)
+    caller = Caller(routes, world, chance)
+    needed = components(routes)
     failed = 0
-    for begins, ends in stretches(concerned, MARGIN_S, length):
+    for stretch in stretches([outage for outage in outages if outage.component in needed]):
+        world.outages = stretch
+        begins = max(0.0, stretch[0].begins - MARGIN_S)
+        ends = min(length, max(outage.ends for outage in stretch) + MARGIN_S)
         at, probe_at = begins + every * chance.random(), begins
         while at < ends:
             while probes and probe_at <= at:
-                player.clock.sleep_until(probe_at)
-                player.probe()
+                caller.clock.sleep_until(probe_at)
+                caller.probe()
                 probe_at += PROBE_EVERY_S
-            player.clock.sleep_until(at)  # calls overlap in life; here a late one begins later
-            failed += not player.call()
+            caller.clock.sleep_until(at)  # calls overlap in life; here a late one begins later
+            failed += not caller.call()
             at += every
     return 1.0 - failed / (length / every)
 
 
-def simulate(
-    seeds: Sequence[int], done: Callable[[str], object]
-) -> dict[tuple[str, bool], list[float]]:
-    """Availability by set-up, with and without probes, for each seed."""
-    found: dict[tuple[str, bool], list[float]] = {}
+def components(routes: Iterable[Route]) -> set[str]:
+    """What a set-up depends on: its endpoints, and the vendors behind OpenRouter."""
+    found = set()
+    for route in routes:
+        found.add(route.endpoint)
+        if route.endpoint == "openrouter":
+            found |= {VENDORS[model] for model in route.models}
+    return found
+
+
+def stretches(outages: Iterable[Outage]) -> Iterator[list[Outage]]:
+    """The outages in groups that come to rest in between."""
+    group: list[Outage] = []
+    until = 0.0
+    for outage in outages:
+        if group and outage.begins - MARGIN_S > until:
+            yield group
+            group = []
+        group.append(outage)
+        until = max(until, outage.ends + MARGIN_S)
+    if group:
+        yield group
+
+
+Found = dict[tuple[str, bool], list[float]]  # by set-up and probes: the availability of each year
+
+
+def simulate(seeds: Iterable[int], done: Callable[[str], object]) -> Found:
+    """Play every set-up through the same years, with and without probes."""
+    found: Found = {}
     for seed in seeds:
         year = make_year(seed)
         for name, routes in SETUPS.items():
             for probes in (False, True):
-                share = availability(routes, year, seed=seed, probes=probes)
-                found.setdefault((name, probes), []).append(share)
+                answered = availability(routes, year, seed=seed, probes=probes)
+                found.setdefault((name, probes), []).append(answered)
         done(f"year {seed} played")
     return found
 
 
-def table(found: dict[tuple[str, bool], list[float]]) -> str:
+def table(found: Found) -> str:
     """As the README has it: the mean year, the worst and the best, and downtime a month."""
     lines = [
         "| set-up | availability | worst to best year | down a month | with probes |",
         "|---|---|---|---|---|",
     ]
     for name in SETUPS:
-        plain, probed = found[name, False], found[name, True]
-        mean = statistics.mean(plain)
+        years = found[name, False]
+        mean = statistics.mean(years)
         minutes = (1 - mean) * YEAR_S / 12 / MINUTE_S
         lines.append(
-            f"| {name} | {share(mean)} | {share(min(plain))} to {share(max(plain))} "
-            f"| {minutes:.2f} min | {share(statistics.mean(probed))} |"
+            f"| {name} | {per_cent(mean)} | {per_cent(min(years))} to {per_cent(max(years))} "
+            f"| {minutes:.2f} min | {per_cent(statistics.mean(found[name, True]))} |"
         )
     return "\n".join(lines)
 
 
-def share(value: float) -> str:
-    """In per cent; never rounded up to all."""
-    return "100 %" if value == 1.0 else f"{math.floor(value * 1e6) / 1e4:.4f} %"
+def per_cent(share: float) -> str:
+    """Never rounded up to all."""
+    return "100 %" if share == 1.0 else f"{math.floor(share * 1e6) / 1e4:.4f} %"
 
 
-def plot(found: dict[tuple[str, bool], list[float]], path: Path) -> None:
+def plot(found: Found, path: Path) -> None:
     """Unavailability by set-up, a dot a year, on a scale of nines."""
     from matplotlib.figure import Figure  # noqa: PLC0415  only a picture needs it
 
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    figure = Figure(figsize=(8, 3.8), layout="constrained")
     axes = figure.add_subplot()
-    for place, name in enumerate(reversed(SETUPS)):
-        for probes, shift, colour in ((False, 0.12, "#3b6fb5"), (True, -0.12, "#2f9e8f")):
+    ways = ((False, "without probes", "#3f78c4", -0.14), (True, "with probes", "#d98032", 0.14))
+    for probes, label, colour, shift in ways:
+        for place, name in enumerate(SETUPS):
             down = [max(1 - share, 1e-6) for share in found[name, probes]]
-            label = ("with probes" if probes else "without probes") if not place else None
-            axes.plot(down, [place + shift] * len(down), "o", color=colour, alpha=0.7, label=label)
+            rows = [place + shift] * len(down)
+            axes.plot(down, rows, "o", color=colour, alpha=0.6, label=label if not place else None)
     axes.set_xscale("log")
-    axes.invert_xaxis()
-    axes.set_yticks(range(len(SETUPS)), list(reversed(SETUPS)))
-    ticks = [0.01, 0.001, 0.0001, 0.00001, 0.000001]
-    axes.set_xticks(ticks, ["99 %", "99.9 %", "99.99 %", "99.999 %", "all"])
-    axes.set_xlabel("availability; a dot is a simulated year")
-    axes.set_xlim(0.02, 5e-7)
+    axes.set_xlim(0.01, 7e-7)
+    axes.set_xticks(
+        [1e-2, 1e-3, 1e-4, 1e-5, 1e-6], ["99 %", "99.9 %", "99.99 %", "99.999 %", "all"]
+    )
+    axes.set_xlabel("calls answered; a dot is a simulated year")
+    axes.set_ylim(len(SETUPS) - 0.5, -0.5)
+    axes.set_yticks(range(len(SETUPS)), SETUPS)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color="#e3e7ec")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
     figure.savefig(path, dpi=150)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Simulate, and print the table."""
-    parser = argparse.ArgumentParser(description="A simulated year of outages.")
-    parser.add_argument("--seeds", type=int, default=5, help="how many years")
-    parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--plot", type=Path, help="a picture, too")
+    parser = argparse.ArgumentParser(description="Simulated years of outages.")
+    parser.add_argument("--seeds", type=int, default=5, help="how many years; default 5")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="a picture, too")
     given = parser.parse_args(argv)
-    seeds = range(given.first_seed, given.first_seed + given.seeds)
-    found = simulate(seeds, lambda line: print(line, file=sys.stderr))
+    found = simulate(range(1, given.seeds + 1), lambda line: print(line, file=sys.stderr))
     print(table(found))
     if given.plot:
         plot(found, given.plot)

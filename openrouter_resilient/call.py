@@ -81,6 +81,7 @@ class Call:
         meters: what counts its cost.
         race: what makes its attempts; None for one after the other.
         cut_short: the attempts that were under way when Ctrl-C came.
+        told: whoever keeps a record has been told how it ended.
     """
 
     request: Request
@@ -92,6 +93,7 @@ class Call:
     meters: tuple[Meter, ...] = ()
     race: Race | None = None
     cut_short: tuple[Begun, ...] = ()
+    told: bool = False
 
 
 class Carrier:
@@ -135,13 +137,6 @@ class Carrier:
     def run(self, call: Call, *, drain: bool) -> Answer:
         """Go on until an attempt counts: all of a whole answer, the first token of a stream."""
         tell_what_waits()
-        try:
-            return self._run(call, drain=drain)
-        except BaseException as error:  # Ctrl-C, too, is an end that belongs in the record
-            self.observers.tell_error(call, error, self.clock, stream=not drain)
-            raise
-
-    def _run(self, call: Call, *, drain: bool) -> tuple[Exchange, list[Delta]]:
         self._budget.pay_in()
         while True:
             self.listen()
@@ -202,9 +197,11 @@ class Carrier:
                 exchange.close()
             self._record(call, attempt, exchange, started_at, masked(broken.fault, self._keys))
             return None
-        except BaseException:  # Ctrl-C above all: leave nothing behind, and let it through
+        except BaseException as error:  # Ctrl-C above all: leave nothing behind, let it through
             self._abandon(attempt)
-            call.cut_short = (self._begun(attempt, exchange, started_at),)
+            if exchange is not None or not isinstance(error, Exception):
+                # Else the request holds what cannot be written, and was not sent.
+                call.cut_short = (self._begun(attempt, exchange, started_at),)
             if exchange is not None:
                 exchange.close()
             raise

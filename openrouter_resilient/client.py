@@ -118,7 +118,8 @@ class Client(Abilities, Planner):
             stale_if_error: seconds more that it may do so while nobody answers.
             cache_entries, cache_bytes: how many answers are kept, and how large together.
             ledger: the file that keeps the record of all calls, such as "calls.db". None:
-                OPENROUTER_RESILIENT_LEDGER, or else the last 1,000 calls are kept in memory only.
+                OPENROUTER_RESILIENT_LEDGER (which a replay leaves alone: nobody was asked or paid);
+                `""`, or none set: the last 1,000 calls are kept, in memory.
             keep_text: prompts and answers are kept in the record, too.
             on_call: called with the `CallRecord` of each finished call, before its answer is
                 handed over; one function or several.
@@ -172,7 +173,9 @@ class Client(Abilities, Planner):
         self._limits = Limits(first_token_timeout, stall_timeout, rounds, hedge_after)
         self._max_price = max_price
         self._wire: Wire = wire
-        self._ledger = Ledger(ledger or settings.read(LEDGER_VARIABLE), self._endpoints)
+        if ledger is None and replay is None:
+            ledger = settings.read(LEDGER_VARIABLE)
+        self._ledger = Ledger(ledger, self._endpoints)
         told = (on_call,) if callable(on_call) else tuple(on_call)
         self._carrier = Carrier(
             self._endpoints,
@@ -236,7 +239,8 @@ class Client(Abilities, Planner):
             prompt, system, params, listed(models) or listed(model), fallbacks, deadline,
             first_token_timeout, wire or self._wire, hedge_after, max_cost,
         )  # fmt: skip
-        return self._through_cache(call, self._answer, cache_seconds, stale_if_error)
+        with self._carrier.observers.watch(call, self._carrier.clock):
+            return self._through_cache(call, self._ask, cache_seconds, stale_if_error)
 
     def stream(  # noqa: PLR0913  what one call may set, all by name
         self,
@@ -264,7 +268,8 @@ class Client(Abilities, Planner):
             prompt, system, params, listed(models) or listed(model), fallbacks, deadline,
             first_token_timeout, "stream", hedge_after, max_cost,
         )  # fmt: skip
-        exchange, ready = self._carrier.run(call, drain=False)
+        with self._carrier.observers.watch(call, self._carrier.clock, "stream"):
+            exchange, ready = self._carrier.run(call, drain=False)
         ended = partial(self._carrier.stream_ended, call)
         return Stream(exchange, ready, ended, partial(self._carrier.stream_dropped, call))
 
@@ -326,7 +331,12 @@ class Client(Abilities, Planner):
         return f"<Client {' → '.join(map(str, self._routes))}>"
 
     def _answer(self, call: Call) -> Completion:
-        """Carry a call out, and put its record beside the answer."""
+        """Carry a call out that no cache knows."""
+        with self._carrier.observers.watch(call, self._carrier.clock):
+            return self._ask(call)
+
+    def _ask(self, call: Call) -> Completion:
+        """Ask for an answer, and put its record beside it."""
         exchange, _ = self._carrier.run(call, drain=True)
         completion = exchange.completion()
         served = self._carrier.answered(call, completion)

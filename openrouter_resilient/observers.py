@@ -8,6 +8,8 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from openrouter_resilient.record import (
@@ -21,6 +23,7 @@ from openrouter_resilient.record import (
 )
 from openrouter_resilient.routing.faults import Broken
 from openrouter_resilient.served import Served, make_cancelled, make_records
+from openrouter_resilient.shapes import CHAT, EMBEDDINGS
 from openrouter_resilient.wire.clock import Clock
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("openrouter_resilient")
 Observer = Callable[[CallRecord], object]
+KINDS: dict[str, CallKind] = {CHAT: "complete", EMBEDDINGS: "embed"}  # a stream says so itself
 
 
 class Observers:
@@ -55,10 +59,15 @@ class Observers:
                 self._complain(error)
 
     def tell_answer(self, call: Call, served: Served, completion: Completion, clock: Clock) -> None:
-        """Tell of a call whose answer is whole."""
-        if self._observers:
-            around = self._around(call, served.seconds, clock, lambda: completion.text)
-            self.tell(record_of_served(served, "complete", "answered", around))
+        """Tell of a call whose answer is whole, be it new or cached."""
+        call.told = True
+        if not self._observers:
+            return
+        if served.cached:  # of the attempts that failed before, those of another thread are its own
+            own = make_records(call.history, call.started_at)
+            served = replace(served, attempts=own)
+        around = self._around(call, served.seconds, clock, lambda: completion.text)
+        self.tell(record_of_served(served, "answered", around))
 
     def tell_stream(
         self,
@@ -74,15 +83,22 @@ class Observers:
         if not self._observers:
             return
         ended: Ended = "interrupted" if broken else "answered" if exchange.done else "left"
-        around = self._around(call, served.seconds, clock, lambda: _text_of(exchange))
-        record = record_of_served(served, "stream", ended, around)
+        around = self._around(call, served.seconds, clock, lambda: _text_of(exchange), "stream")
+        record = record_of_served(served, ended, around)
         if later:
             _LATER.append((self, record))
         else:
             self.tell(record)
 
-    def tell_error(self, call: Call, error: BaseException, clock: Clock, *, stream: bool) -> None:
+    def watch(self, call: Call, clock: Clock, kind: CallKind | None = None) -> Watch:
+        """See to it that a call which raises is told of: `with observers.watch(call, clock):`."""
+        return Watch(self, call, clock, kind)
+
+    def tell_error(
+        self, call: Call, error: BaseException, clock: Clock, kind: CallKind | None = None
+    ) -> None:
         """Tell of a call that nobody answered."""
+        call.told = True
         if not self._observers:
             return
         now = clock.now()
@@ -90,19 +106,24 @@ class Observers:
         attempts += tuple(make_cancelled(cut, call.started_at, now) for cut in call.cut_short)
         attempts = tuple(sorted(attempts, key=lambda attempt: attempt.number))
         seconds = now - call.started_at
-        around = self._around(call, seconds, clock, lambda: None)
+        around = self._around(call, seconds, clock, lambda: None, kind)
         requested = call.plan.routes[0].models[0]
-        kind: CallKind = "stream" if stream else "complete"
-        self.tell(record_of_error(error, attempts, kind, requested, seconds, around))
+        self.tell(record_of_error(error, attempts, requested, seconds, around))
 
     def _around(
-        self, call: Call, seconds: float, clock: Clock, answer: Callable[[], str | None]
+        self,
+        call: Call,
+        seconds: float,
+        clock: Clock,
+        answer: Callable[[], str | None],
+        kind: CallKind | None = None,
     ) -> Circumstances:
         texts = None
         if self._keep_text:
             prompt = json.dumps(call.request.messages, ensure_ascii=False, default=str)
             texts = Texts(prompt, answer())
-        return Circumstances(clock.wall() - seconds, call.plan.deadline.seconds, texts)
+        kind = kind or KINDS[call.request.operation]
+        return Circumstances(kind, clock.wall() - seconds, call.plan.deadline.seconds, texts)
 
     def _complain(self, error: Exception) -> None:
         if self._complained:
@@ -112,6 +133,31 @@ class Observers:
             "an observer of calls raised %s; calls go on, and its further errors are not reported",
             type(error).__name__,
         )
+
+
+class Watch:
+    """Tells of a call that ends in an error, unless it was told of already."""
+
+    def __init__(
+        self, observers: Observers, call: Call, clock: Clock, kind: CallKind | None
+    ) -> None:
+        self._observers = observers
+        self._call = call
+        self._clock = clock
+        self._kind = kind
+
+    def __enter__(self) -> None:
+        """Nothing has happened yet."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Ctrl-C, too, is an end that belongs in the record."""
+        if error is not None and not self._call.told:
+            self._observers.tell_error(self._call, error, self._clock, self._kind)
 
 
 def tell_what_waits() -> None:

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from openrouter_resilient.errors import RequestRefused
+from openrouter_resilient.errors import CallFailed, RequestRefused, SpendingCapReached
 from openrouter_resilient.routing.faults import FAULTS, Kind
 from openrouter_resilient.served import AttemptRecord, Served, counted
 
 Ended = Literal["answered", "refused", "failed", "interrupted", "left", "cancelled"]
-CallKind = Literal["complete", "stream"]
+CallKind = Literal["complete", "stream", "embed"]
 CostSource = Literal["reported", "estimated", "unknown"]
 
 
@@ -40,10 +40,10 @@ class CallRecord:
     Attributes:
         id: tells it from all others.
         started_at: seconds since 1970 when it began.
-        kind: "complete" or "stream".
+        kind: "complete", "stream" or "embed".
         ended: "answered"; "refused" (the request itself was at fault); "failed" (nobody answered);
             "interrupted" (a stream broke half-way); "left" (the caller closed a stream before its
-            end); "cancelled" (Ctrl-C).
+            end); "cancelled" (Ctrl-C, or `max_cost` was reached before anything was sent).
         error: the name of the exception's class; None if there was none.
         requested: the first model that was asked for.
         deadline: seconds that the call was given.
@@ -55,8 +55,12 @@ class CallRecord:
         cost: USD for the whole call, failed attempts included; None while any part is unknown.
         cost_source: "reported" by the replies, "estimated" from a price list, or "unknown".
         prompt_tokens, completion_tokens: of the answer, as reported.
-        attempts: every request of the call, oldest first.
+        attempts: every request of the call, oldest first; none where a cached answer was used, but
+            those that failed before it was.
         texts: prompt and answer, if they are kept.
+        cached: the answer was known already, and nobody was paid for it: what is said of the model
+            and the tokens is what was said when it was given.
+        stale: it had expired, and was used because nobody answered.
     """
 
     id: str
@@ -80,6 +84,27 @@ class CallRecord:
     completion_tokens: int | None
     attempts: tuple[AttemptRecord, ...]
     texts: Texts | None = None
+    cached: bool = False
+    stale: bool = False
+
+
+@dataclass(frozen=True)
+class ProbeRecord:
+    """One health check.
+
+    Attributes:
+        started_at: seconds since 1970 when it began.
+        endpoint: whom it asked.
+        route: the same with the model, such as `openai:gpt-4o`; None: no model was asked.
+        fault: the kind of fault; None if it was well.
+        seconds: how long it took.
+    """
+
+    started_at: float
+    endpoint: str
+    route: str | None
+    fault: str | None
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -87,44 +112,53 @@ class Circumstances:
     """What surrounds a call, whatever came of it.
 
     Attributes:
+        kind: what was asked for.
         started_at: seconds since 1970.
         deadline: seconds that it was given.
         texts: prompt and answer, if they are kept.
     """
 
+    kind: CallKind
     started_at: float
     deadline: float
     texts: Texts | None = None
 
 
-def how_it_ended(error: BaseException) -> Ended:
-    """The word for a call that raised this before anything was handed over."""
+def how_it_ended(error: BaseException, *, sent: bool) -> Ended:
+    """The word for a call that raised this before anything was handed over.
+
+    Args:
+        error: what it raised.
+        sent: whether a request had left by then.
+    """
     if isinstance(error, RequestRefused):
         return "refused"
-    return "failed" if isinstance(error, Exception) else "cancelled"
+    if not isinstance(error, Exception):
+        return "cancelled"
+    if sent or isinstance(error, CallFailed):
+        return "failed"
+    # Nothing was sent: the caller's own limit, or something in the request that cannot be written.
+    return "cancelled" if isinstance(error, SpendingCapReached) else "refused"
 
 
-def record_of_served(
-    served: Served, kind: CallKind, ended: Ended, around: Circumstances
-) -> CallRecord:
+def record_of_served(served: Served, ended: Ended, around: Circumstances) -> CallRecord:
     """The record of a call that somebody served, if only in part."""
     attempts = _kept(served.attempts, around)
     cost = whole_cost(attempts)
     return CallRecord(
-        secrets.token_hex(8), around.started_at, kind, ended,
+        secrets.token_hex(8), around.started_at, around.kind, ended,
         "StreamInterrupted" if ended == "interrupted" else None,
         served.requested, around.deadline, served.seconds, served.first_token_seconds,
         served.model, served.endpoint, served.provider, served.generation_id,
         served.finish_reason, served.substituted, cost, "unknown" if cost is None else "reported",
         counted(served.usage, "prompt_tokens"), counted(served.usage, "completion_tokens"),
-        attempts, around.texts,
+        attempts, around.texts, served.cached, served.stale,
     )  # fmt: skip
 
 
 def record_of_error(
     error: BaseException,
     attempts: tuple[AttemptRecord, ...],
-    kind: CallKind,
     requested: str,
     seconds: float,
     around: Circumstances,
@@ -132,8 +166,9 @@ def record_of_error(
     """The record of a call that nobody served."""
     attempts = _kept(attempts, around)
     cost = whole_cost(attempts)
+    ended = how_it_ended(error, sent=bool(attempts))
     return CallRecord(
-        secrets.token_hex(8), around.started_at, kind, how_it_ended(error), type(error).__name__,
+        secrets.token_hex(8), around.started_at, around.kind, ended, type(error).__name__,
         requested, around.deadline, seconds, None, None, None, None, None, None, None,
         cost, "unknown" if cost is None else "reported", None, None, attempts, around.texts,
     )  # fmt: skip

@@ -48,6 +48,7 @@ class AttemptRecord:
         upstream: the attempts that OpenRouter made in its turn.
         begun_seconds: when it began, counted from the beginning of the call.
         prompt_tokens, completion_tokens: as the reply counted them; None if it did not.
+        estimated: the cost was worked out from a price list, when the ledger was reconciled.
     """
 
     number: int
@@ -68,6 +69,7 @@ class AttemptRecord:
     begun_seconds: float = 0.0
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    estimated: bool = False
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -99,7 +101,6 @@ class Served:
         first_token_seconds: until the first token; None where a whole body came.
         warnings: what was dropped on the way to this endpoint.
         skipped: routes that this request could not take, and why.
-        finish_reason: why the answer ended, as the response said.
         replayed: it came from a recording, and nobody was asked.
         finish_reason: why the answer ended, as reported.
         cached: the client had this answer already, or another thread was being given it: nothing

@@ -85,11 +85,13 @@ class Surface:
             return ask(call)
         from openrouter_resilient.features.cache import Cache, Freshness  # noqa: PLC0415
 
-        clock = cast("Client", self)._carrier.clock
+        carrier = cast("Client", self)._carrier
         if self._cache is None:  # setdefault: of two threads that come here at once, one makes it
-            self.__dict__.setdefault("_cache", Cache(*self._cache_size, clock))
+            self.__dict__.setdefault("_cache", Cache(*self._cache_size, carrier.clock))
         cache = self.__dict__["_cache"]
         answer: Completion = cache.answer(call, lambda: ask(call), Freshness(seconds, stale))
+        if answer.served.cached:  # a call like any other, to who keeps the record
+            carrier.observers.tell_answer(call, answer.served, answer, carrier.clock)
         return answer
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from openrouter_resilient.endpoints.table import Endpoint
 from openrouter_resilient.errors import ConfigurationError
 from openrouter_resilient.ledger.memory import Memory
-from openrouter_resilient.record import CallRecord
+from openrouter_resilient.record import CallRecord, ProbeRecord
 from openrouter_resilient.wire.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Ledger:
         """Keep a record.
 
         Args:
-            path: the file; None: memory alone.
+            path: the file; None or "": memory alone.
             endpoints: who can be asked what generations did cost; None: nobody.
         """
         self._memory = Memory()
@@ -62,12 +62,12 @@ class Ledger:
 
     @property
     def lost(self) -> int:
-        """How many calls are not in the file and never will be, since it could not be written."""
+        """How many calls and probes could not be written to the file, and never will be."""
         return self._file.lost if self._file else 0
 
     @property
     def waiting(self) -> int:
-        """How many calls wait for the file to be writable again."""
+        """How many calls and probes wait for the file to be writable again."""
         return self._file.waiting if self._file else 0
 
     def probe(
@@ -79,7 +79,9 @@ class Ledger:
         seconds: float,
         started_at: float | None = None,
     ) -> None:
-        """Keep what a health check found; only a file keeps it.
+        """Keep what a health check found, as a trial of whom it asked; only a file keeps it.
+
+        It is no call: it counts for "had you used only this one", and not for availability.
 
         Args:
             endpoint: whom it asked.
@@ -90,9 +92,7 @@ class Ledger:
         """
         if self._file is not None:
             began = SystemClock().wall() - seconds if started_at is None else started_at
-            self._file.probe(
-                endpoint=endpoint, route=route, fault=fault, seconds=seconds, started_at=began
-            )
+            self._file.add(ProbeRecord(began, endpoint, route, fault, seconds))
 
     def report(self, since: str | float | None = None, *, until: float | None = None) -> Report:
         """The numbers of a period: availability, who served, latency, cost.
@@ -205,7 +205,7 @@ class Ledger:
 
 
 def _file(path: str | Path | None) -> LedgerFile | None:
-    if path is None:
+    if not path:
         return None
     from openrouter_resilient.ledger.sqlite import LedgerFile  # noqa: PLC0415  memory needs none
 

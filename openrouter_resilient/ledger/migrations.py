@@ -33,7 +33,9 @@ CREATE TABLE raw_calls (
     cost_source INTEGER NOT NULL REFERENCES names,
     prompt_tokens INTEGER,
     completion_tokens INTEGER,
-    attempts INTEGER NOT NULL
+    attempts INTEGER NOT NULL,
+    cached INTEGER NOT NULL,
+    stale INTEGER NOT NULL
 );
 CREATE INDEX calls_by_time ON raw_calls (started_at);
 
@@ -102,7 +104,8 @@ CREATE VIEW calls AS SELECT
     {_named("kind", "ended", "error", "requested", of="c")},
     deadline, seconds, first_token_seconds,
     {_named("model", "endpoint", "provider", "finish_reason", of="c")},
-    substituted, cost, {_named("cost_source", of="c")}, prompt_tokens, completion_tokens, attempts
+    substituted, cost, {_named("cost_source", of="c")}, prompt_tokens, completion_tokens, attempts,
+    cached, stale
 FROM raw_calls AS c;
 
 CREATE VIEW attempts AS SELECT
@@ -119,13 +122,15 @@ CREATE VIEW probes AS SELECT
 FROM raw_probes AS p;
 
 CREATE VIEW served_by AS SELECT
-    endpoint, model, provider, count(*) AS calls, round(avg(seconds), 3) AS mean_seconds,
+    endpoint, model, provider, count(*) AS calls, sum(cached) AS from_cache,
+    round(avg(seconds) FILTER (WHERE NOT cached), 3) AS mean_seconds,
     sum(cost) AS known_cost, sum(cost IS NULL) AS calls_of_unknown_cost
 FROM calls WHERE ended = 'answered' GROUP BY endpoint, model, provider ORDER BY calls DESC;
 
 CREATE VIEW by_day AS SELECT
     date(started_at, 'unixepoch') AS day, count(*) AS calls, sum(ended = 'answered') AS answered,
-    sum(ended IN ('failed', 'interrupted')) AS failed, sum(attempts > 1) AS failed_over,
+    sum(ended IN ('failed', 'interrupted')) AS failed,
+    sum(ended = 'answered' AND attempts > 1) AS after_failures, sum(cached) AS from_cache,
     sum(cost) AS known_cost, sum(cost IS NULL) AS calls_of_unknown_cost
 FROM calls GROUP BY day ORDER BY day;
 
@@ -143,15 +148,15 @@ FROM attempts GROUP BY day, endpoint, model ORDER BY day, known_cost DESC;
 MIGRATIONS: tuple[str, ...] = (_TABLES + _VIEWS,)
 
 
-class TooNew(sqlite3.DatabaseError):
-    """A newer version of this package made the file; this one must not write to it."""
+class OtherVersion(sqlite3.DatabaseError):
+    """Another version of this package made the file, and this one cannot take it further."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Take a file through the steps it does not have behind it; several processes may try at once.
 
     Raises:
-        TooNew: it has steps behind it that this version does not know.
+        OtherVersion: it has steps behind it that this version does not know.
         sqlite3.Error: it cannot be read or written.
     """
     if _version(connection) == len(MIGRATIONS):
@@ -160,9 +165,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     try:
         done = _version(connection)  # again, now that nobody else can be at it
         if done > len(MIGRATIONS):
-            raise TooNew(  # noqa: TRY301  the way out rolls back
-                f"its version is {done}, and this package knows {len(MIGRATIONS)}"
-            )
+            check_version(connection)
         for step in MIGRATIONS[done:]:
             for statement in filter(str.strip, step.split(";\n")):
                 connection.execute(statement)
@@ -171,6 +174,18 @@ def migrate(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def check_version(connection: sqlite3.Connection) -> None:
+    """See whether a file can be used as it is.
+
+    Raises:
+        OtherVersion: it cannot.
+        sqlite3.Error: it cannot be read.
+    """
+    done = _version(connection)
+    if done != len(MIGRATIONS):
+        raise OtherVersion(f"its version is {done}, and this package knows {len(MIGRATIONS)}")
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -68,34 +68,44 @@ class Alone:
 
     Attributes:
         good, bad: trials.
+        probes: of these, how many are probes.
         inferred: of the bad ones, how many are calls that did not ask it.
         days: good and bad trials by day (days since 1970).
     """
 
     good: int = 0
     bad: int = 0
+    probes: int = 0
     inferred: int = 0
     days: dict[int, list[int]] = field(default_factory=dict)
     _bad_at: float | None = field(default=None, compare=False)
-    _bad_index: int = field(default=0, compare=False)
+    _bad_after: int = field(default=0, compare=False)  # so many calls
 
     @property
     def share(self) -> Share:
         """How often it would have answered."""
         return Share(self.good, self.good + self.bad)
 
-    def tried(self, at: float, index: int, *, good: bool) -> None:
-        """Count a trial. `index` counts the calls so far, this one included."""
+    def tried(self, at: float, calls: tuple[int, int], *, good: bool) -> None:
+        """Count a trial.
+
+        Args:
+            at: seconds since 1970.
+            calls: how many calls there were before it, and with it; a probe is none.
+            good: what came of it.
+        """
+        before, after = calls
         day = int(at // DAY_S)
         self.count(day, 1, good=good)
+        self.probes += before == after
         if good:
             self._bad_at = None
             return
         if self._bad_at is not None and at - self._bad_at <= NEAR_S:
-            skipped = max(0, index - self._bad_index - 1)
+            skipped = before - self._bad_after
             self.count(day, skipped, good=False)
             self.inferred += skipped
-        self._bad_at, self._bad_index = at, index
+        self._bad_at, self._bad_after = at, after
 
     def count(self, day: int, times: int, *, good: bool) -> None:
         """Count trials of one day."""
@@ -143,15 +153,25 @@ class History:
         return self
 
     def count_plain(self, day: int, event: Event, count: int) -> None:
-        """Count calls of one day that one attempt answered, far from all trouble, all at once."""
-        self.endpoints.setdefault(event.endpoint, Alone()).count(day, count, good=True)
+        """Count good trials of one day, far from all trouble, all at once.
+
+        Args:
+            day: counted from 1970.
+            event: what they have in common; its `call` is None if they are probes.
+            count: how many they are.
+        """
+        alone = [(self.endpoints.setdefault(event.endpoint, Alone()), True)]
         for name, good in _models(event):
-            self.models.setdefault((event.endpoint, name), Alone()).count(day, count, good=good)
+            alone.append((self.models.setdefault((event.endpoint, name), Alone()), good))
+        for one, good in alone:
+            one.count(day, count, good=good)
+            one.probes += count * (event.call is None)
 
     def _take(self, events: list[Event]) -> None:
         first = events[0]
-        if first.call is not None:
-            self._calls += 1
+        before = self._calls
+        self._calls += first.call is not None
+        calls = before, self._calls
         results: dict[str, bool] = {}
         models: dict[tuple[str, str], bool] = {}
         for event in events:
@@ -162,9 +182,9 @@ class History:
                 key = (event.endpoint, model)
                 models[key] = models.get(key, False) or good
         for endpoint, good in results.items():
-            self.endpoints.setdefault(endpoint, Alone()).tried(first.at, self._calls, good=good)
+            self.endpoints.setdefault(endpoint, Alone()).tried(first.at, calls, good=good)
         for key, good in models.items():
-            self.models.setdefault(key, Alone()).tried(first.at, self._calls, good=good)
+            self.models.setdefault(key, Alone()).tried(first.at, calls, good=good)
         self._follow_outages(first, results)
 
     def _follow_outages(self, first: Event, results: dict[str, bool]) -> None:

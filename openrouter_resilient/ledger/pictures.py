@@ -7,12 +7,23 @@ that its letters keep their size on a phone.
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from openrouter_resilient.errors import ConfigurationError
+from openrouter_resilient.ledger.look import (
+    BAD,
+    CACHE,
+    DARK,
+    GOOD,
+    LIGHT,
+    PALETTE,
+    SHAKY,
+    variables,
+)
 from openrouter_resilient.ledger.outages import DAY_S, Alone
 from openrouter_resilient.ledger.report import Report
 from openrouter_resilient.ledger.words import percent
@@ -21,18 +32,23 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GOOD, SHAKY, BAD, NOTHING = "#2e9e5b", "#e0a526", "#c8402f", "#e3e6ea"
-PALETTE = ("#3b6fb5", "#d98032", "#6a4fa3", "#2f9e8f", "#b5476b", "#7a7a7a")
 STYLE: dict[Any, Any] = {
     "font.size": 9,
+    "font.family": "sans-serif",
+    "text.color": LIGHT["ink"],
+    "axes.labelcolor": LIGHT["soft"],
+    "axes.edgecolor": LIGHT["line"],
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "xtick.color": LIGHT["line"],
+    "ytick.color": LIGHT["line"],
+    "xtick.labelcolor": LIGHT["soft"],
+    "ytick.labelcolor": LIGHT["soft"],
     "svg.fonttype": "path",  # letters as wide there as here, whatever fonts there are
-    "font.family": "sans-serif",
-    "axes.edgecolor": "#9aa1a9",
     "svg.hashsalt": "openrouter_resilient",  # the same picture is the same text
 }
 MOST_DAYS = 90  # of a strip, as a status page shows
+LEAST_S = 0.001  # a scale of tens has no nought
 
 
 def strip(report: Report, width: float = 8.0) -> Figure:
@@ -49,7 +65,8 @@ def strip(report: Report, width: float = 8.0) -> Figure:
             axes = figure.add_subplot(max(1, len(rows)), 1, place + 1)
             axes.bar(days, 1, width=0.8, color=[_colour(alone, day) for day in days])
             axes.set_xlim(days[0] - 0.6, days[-1] + 0.6)
-            axes.set_title(f"{name}   {percent(alone.share.value)}", loc="left", fontsize=9)
+            axes.set_title(name, loc="left", fontsize=9)
+            axes.set_title(percent(alone.share.value), loc="right", fontsize=9)
             axes.set_yticks([])
             axes.spines[["left", "bottom"]].set_visible(False)
             last = place == len(rows) - 1
@@ -64,32 +81,37 @@ def who_served(report: Report, width: float = 8.0) -> Figure:
     with _figure(width, 2.4) as (figure, matplotlib):
         axes = figure.add_subplot()
         days = _days(report, 10_000)
-        names = sorted({name for counts in report.served.values() for name in counts})
+        shades = _shades(report)
         base = [0] * len(days)
-        for colour, name in enumerate(names):
+        for name, shade in shades.items():
             counts = [report.served.get(day, {}).get(name, 0) for day in days]
-            shade = PALETTE[colour % len(PALETTE)]
             axes.bar(days, counts, bottom=base, width=0.9, label=name, color=shade)
             base = [below + count for below, count in zip(base, counts, strict=True)]
         axes.set_xticks(_ticks(days, width), [_date(day) for day in _ticks(days, width)])
         axes.set_xlim(days[0] - 0.7, days[-1] + 0.7)
+        axes.set_ylim(0, max(base) * 1.05 or 1)
         axes.set_ylabel("answers a day")
         axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(nbins=5, integer=True))
-        _legend(axes, len(names))
+        _legend(axes, len(shades))
     return figure
 
 
 def latency(report: Report, width: float = 8.0) -> Figure:
-    """How long calls took; those that failed over are marked."""
-    with _figure(width, 2.4) as (figure, _):
+    """How long calls took; those that were answered after failures are marked."""
+    with _figure(width, 2.6) as (figure, matplotlib):
         axes = figure.add_subplot()
-        for more, shade, name in ((False, PALETTE[0], "one attempt"), (True, BAD, "failed over")):
-            points = [(at / DAY_S, seconds) for at, seconds, over in report.sample if over is more]
+        for more, shade, mark, name in (
+            (False, PALETTE[0], "o", "one attempt"),
+            (True, BAD, "D", "after failures"),
+        ):
+            points = [
+                (at / DAY_S, max(s, LEAST_S)) for at, s, over in report.sample if over is more
+            ]
             if points:
                 axes.plot(
                     *zip(*points, strict=True),
-                    "o",
-                    markersize=3,
+                    mark,
+                    markersize=4 if more else 3,
                     alpha=0.9 if more else 0.35,
                     color=shade,
                     label=name,
@@ -104,8 +126,13 @@ def latency(report: Report, width: float = 8.0) -> Figure:
             axes.set_xticks([middle], [_date(int(middle))])
         pad = max(0.02 * (last - first), 0.0007)
         axes.set_xlim(first - pad, last + pad)
-        axes.set_ylim(bottom=0)
-        axes.set_ylabel("seconds")
+        axes.set_yscale("log")  # a call that failed over may have taken a hundred times as long
+        low, high = axes.get_ylim()
+        subs = (1, 2, 5) if high < 100 * low else (1,)
+        axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=subs))
+        axes.yaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda s, _: f"{s:g} s"))
+        axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+        axes.set_ylabel("a call took")
         if axes.get_legend_handles_labels()[0]:
             _legend(axes, 2)
     return figure
@@ -119,14 +146,24 @@ PICTURES = (
 
 
 def as_svg(figure: Figure) -> str:
-    """A figure as SVG text, the same each time."""
+    """A figure as SVG text, the same each time; it goes dark with the page it stands in."""
     import matplotlib as mpl  # noqa: PLC0415  an extra, and there is a figure
 
     out = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
     text = out.getvalue()
-    return text[text.index("<svg") :]
+    text = text[text.index("<svg") :]
+    for name, colour in LIGHT.items():
+        text = text.replace(colour, f"var(--{name})")
+    head, end, rest = text.partition(">")
+    return f"{head}{end}{_COLOURS}{rest}"
+
+
+_COLOURS = (
+    f"<style>:root{{{variables(LIGHT)}}}"
+    f"@media (prefers-color-scheme:dark){{:root{{{variables(DARK)}}}}}</style>"
+)
 
 
 @contextmanager
@@ -151,7 +188,7 @@ def _days(report: Report, most: int) -> list[int]:
 
 def _ticks(days: list[int], width: float) -> list[int]:
     """Few enough that dates do not touch."""
-    most = max(2, int(width * 0.75))
+    most = int(width * 0.85)
     step = max(1, -(-len(days) // most))
     return days[::-1][::step][::-1] if len(days) > 1 else days
 
@@ -161,10 +198,20 @@ def _date(day: int) -> str:
     return f"{moment.day} {moment:%b}"
 
 
+def _shades(report: Report) -> dict[str, str]:
+    """A colour for each who served, the most frequent first; grey for the cache."""
+    totals: Counter[str] = Counter()
+    for counts in report.served.values():
+        totals.update(counts)
+    names = [name for name, _ in totals.most_common() if name != "cache"]
+    shades = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(names)}
+    return shades | ({"cache": CACHE} if "cache" in totals else {})
+
+
 def _colour(alone: Alone, day: int) -> str:
     good, bad = alone.days.get(day, (0, 0))
     if not good + bad:
-        return NOTHING
+        return LIGHT["none"]
     if not bad:
         return GOOD
     return SHAKY if bad / (good + bad) <= 0.05 else BAD

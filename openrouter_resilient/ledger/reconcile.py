@@ -14,7 +14,7 @@ from requests.auth import AuthBase
 from openrouter_resilient.endpoints.table import OPENROUTER, Endpoint
 from openrouter_resilient.ledger.prices import Prices, read_prices
 from openrouter_resilient.ledger.settling import FileStore, Settlement, Store, Unsettled
-from openrouter_resilient.served import UpstreamAttempt, counted
+from openrouter_resilient.served import UpstreamAttempt, counted, in_usd
 
 TIMEOUT_S = (5.0, 15.0)  # to connect, and between two bytes
 NOT_YET = 404  # a generation can be asked for some moments after its end, and for a limited time
@@ -44,7 +44,8 @@ class Reconciled:
         """Say it in one line."""
         words = (
             f"{self.looked_at} attempts of unknown cost: {self.reported} now reported, "
-            f"{self.estimated} estimated, together ${self.cost:.6f}; {self.unknown} still unknown"
+            f"{self.estimated} estimated, together {in_usd(self.cost)}; {self.unknown} still "
+            "unknown"
         )
         return f"{words}. {self.problem}" if self.problem else words
 
@@ -73,20 +74,23 @@ def reconcile(
     api = _Api(endpoints[OPENROUTER.name])
     if any(row.endpoint != OPENROUTER.name for _, rows in waiting for row in rows):
         prices = _newest(api, stores, now) or prices
-    counts: list[tuple[Unsettled, Settlement]] = []
+    found: list[Settlement] = []
     for store, rows in waiting:
-        found = [(row, _settlement(row, endpoints, api, prices)) for row in rows]
-        counts = [(row, s) for row, s in found if s is not None]
-        store.settle([(row.key, s) for row, s in counts])
-    sources = [s.source for _, s in counts]
+        found = []
+        for row in rows:
+            settlement = _settlement(row, endpoints, api, prices)
+            if settlement is not None:
+                store.settle(row.key, settlement)  # at once: what was found outlasts a Ctrl-C
+                found.append(settlement)
+    sources = [settlement.source for settlement in found]
     total = len(waiting[-1][1])
     return (
         Reconciled(
             total,
             sources.count("reported"),
             sources.count("estimated"),
-            sum(s.cost for _, s in counts),
-            total - len(counts),
+            sum(settlement.cost for settlement in found),
+            total - len(found),
             api.problem,
         ),
         prices,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from openrouter_resilient.ledger.intervals import Share
 from openrouter_resilient.ledger.outages import DAY_S, QUIET_S, Alone, Event, History, Outage
@@ -16,6 +16,7 @@ from openrouter_resilient.ledger.outages import DAY_S, QUIET_S, Alone, Event, Hi
 LATE_S = 0.5  # beyond the deadline; what the last byte's way to the caller may take
 BUNCH_S = 300.0  # failures closer together than this are one bunch
 PERCENTILES = (50, 90, 95, 99)
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ class Latency:
     Attributes:
         calls: how many.
         seconds: of whole calls, by percentile.
-        first_token_seconds: until the first token, by percentile; empty where no call streamed.
+        streamed: of how many of them the first token was seen coming.
+        first_token_seconds: until it came, by percentile.
     """
 
     calls: int
     seconds: dict[int, float]
+    streamed: int
     first_token_seconds: dict[int, float]
 
 
@@ -68,13 +71,15 @@ class Report:
         availability: answered by the deadline, of all that were asked. The caller's own mistakes
             (refused), and calls that the caller stopped, are left out.
         bunches: how many bunches the failures fell into.
-        endpoints, models: the same for each alone, had only it been used.
+        endpoints, models: the same for each alone, had only it been used; the most tried first.
         outages: longest first.
-        saved: calls that were answered by another endpoint than the first they asked.
-        straight, failed_over: latency of calls that needed one attempt, and more.
+        saved: calls that were answered by another endpoint than the first they asked, or with an
+            expired answer of the cache.
+        cached, stale: calls that were answered from the cache, and of these with an expired answer.
+        straight, after_failures: latency of calls that needed one attempt, and more.
         costs: by endpoint and model, the dearest first.
-        served: answered calls by day (days since 1970) and endpoint.
-        sample: for a picture: start, seconds, whether it failed over; not all calls.
+        served: answered calls by day (days since 1970) and endpoint; "cache" where that had it.
+        sample: for a picture: start, seconds, whether an attempt of it failed; not all calls.
     """
 
     since: float
@@ -87,8 +92,10 @@ class Report:
     models: dict[tuple[str, str], Alone]
     outages: tuple[Outage, ...]
     saved: int
+    cached: int
+    stale: int
     straight: Latency
-    failed_over: Latency
+    after_failures: Latency
     costs: tuple[ModelCost, ...]
     served: dict[int, dict[str, int]]
     sample: tuple[tuple[float, float, bool], ...] = field(default=(), repr=False)
@@ -137,13 +144,16 @@ def make_report(connection: sqlite3.Connection, *, since: float, until: float) -
     """
     window = (since, until)
     first, last = connection.execute(_SPAN, window).fetchone()
-    endings = dict(connection.execute(_ENDINGS, window).fetchall())
-    late, answered, asked = connection.execute(_ANSWERED, (LATE_S, LATE_S, *window)).fetchone()
-    history = _history(connection, window)
-    straight, failed_over, sample = _latencies(connection, window)
+    names = dict(connection.execute("SELECT id, name FROM names").fetchall())
+    endings = {names[ended]: count for ended, count in connection.execute(_ENDINGS, window)}
+    late, answered, asked, cached, stale = connection.execute(_ANSWERED, window).fetchone()
+    history = _history(connection, window, names | {None: None})
+    straight, after_failures, sample = _latencies(connection, window)
     served: dict[int, dict[str, int]] = {}
-    for day, endpoint, count in connection.execute(_SERVED, (DAY_S, *window)):
-        served.setdefault(day, {})[endpoint or "?"] = count
+    for day, of_cache, endpoint, count in connection.execute(_SERVED, (DAY_S, *window)):
+        counts = served.setdefault(day, {})
+        name = "cache" if of_cache else names[endpoint]
+        counts[name] = counts.get(name, 0) + count
     return Report(
         since=first if since <= 0 and first is not None else since,
         until=until if since > 0 or last is None else last,
@@ -151,12 +161,14 @@ def make_report(connection: sqlite3.Connection, *, since: float, until: float) -
         late=late or 0,
         availability=Share(answered or 0, asked or 0),
         bunches=_bunches(at for (at,) in connection.execute(_FAILED_AT, window)),
-        endpoints=history.endpoints,
-        models=history.models,
+        endpoints=_most_tried(history.endpoints),
+        models=_most_tried(history.models),
         outages=tuple(sorted(history.outages, key=lambda o: (-o.seconds, -o.faults))),
         saved=connection.execute(_SAVED, window).fetchone()[0],
+        cached=cached or 0,
+        stale=stale or 0,
         straight=straight,
-        failed_over=failed_over,
+        after_failures=after_failures,
         costs=tuple(ModelCost(*row) for row in connection.execute(_COSTS, window)),
         served=dict(sorted(served.items())),
         sample=sample,
@@ -171,20 +183,24 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-def _history(connection: sqlite3.Connection, window: tuple[float, float]) -> History:
+def _most_tried(alone: dict[Name, Alone]) -> dict[Name, Alone]:
+    return dict(sorted(alone.items(), key=lambda item: -item[1].share.asked))
+
+
+def _history(
+    connection: sqlite3.Connection, window: tuple[float, float], names: Mapping[int | None, Any]
+) -> History:
     """Each endpoint by itself.
 
-    Nearly all calls are answered at once, far from any trouble; SQLite counts them, five times as
-    fast. The others are gone through one by one.
+    Nearly all calls and probes are answered at once, far from any trouble; SQLite counts them, five
+    times as fast. The others are gone through one by one.
     """
-    names = dict(connection.execute("SELECT id, name FROM names").fetchall())
-    names[None] = None
     history, calm_since = History(), window[0]
     for begins, ends in [*_troubles(connection, window), (window[1], window[1])]:
-        for day, endpoint, route, model, count in connection.execute(
-            _PLAIN, (DAY_S, calm_since, begins)
+        for day, call, endpoint, route, model, count in connection.execute(
+            _PLAIN, {"day": DAY_S, "since": calm_since, "until": begins}
         ):
-            event = Event(0.0, None, names[endpoint], names[route], names[model], None)
+            event = Event(0.0, call, names[endpoint], names[route], names[model], None)
             history.count_plain(day, event, count)
         history.read(_events(connection, (begins, ends), names))
         calm_since = ends
@@ -233,18 +249,17 @@ def _latencies(
     first = {False: array("d"), True: array("d")}
     sample: list[tuple[float, float, bool]] = []
     every = max(1, connection.execute(_COUNT, window).fetchone()[0] // MOST_SHOWN)
-    for number, (at, seconds, token, attempts) in enumerate(connection.execute(_TIMES, window)):
-        more = attempts > 1
+    for number, (at, seconds, token, more) in enumerate(connection.execute(_TIMES, window)):
         whole[more].append(seconds)
         if token is not None:
             first[more].append(token)
         if number % every == 0 or (more and len(sample) < 2 * MOST_SHOWN):
-            sample.append((at, seconds, more))
+            sample.append((at, seconds, bool(more)))
     return _latency(whole[False], first[False]), _latency(whole[True], first[True]), tuple(sample)
 
 
 def _latency(whole: array[float], first: array[float]) -> Latency:
-    return Latency(len(whole), _percentiles(whole), _percentiles(first))
+    return Latency(len(whole), _percentiles(whole), len(first), _percentiles(first))
 
 
 def _percentiles(numbers: array[float]) -> dict[int, float]:
@@ -273,30 +288,34 @@ _IS_STREAM = f"kind = {_NAME.format('stream')}"
 # A stream is in time if its first token is: how fast the rest is read is up to the caller.
 _IS_LATE = (
     f"({_IS_ANSWERED} AND CASE WHEN {_IS_STREAM} THEN coalesce(first_token_seconds, 0) "
-    "ELSE seconds END > deadline + ?)"
+    f"ELSE seconds END > deadline + {LATE_S})"
 )
 _COUNT = f"SELECT count(*) FROM raw_calls WHERE {_WINDOW}"
 _SPAN = f"SELECT min(started_at), max(started_at) FROM raw_calls WHERE {_WINDOW}"
 _ENDINGS = f"""
-SELECT (SELECT name FROM names WHERE id = ended), count(*)
-FROM raw_calls WHERE {_WINDOW} GROUP BY ended
+SELECT ended, count(*) FROM raw_calls WHERE {_WINDOW} GROUP BY ended
 """
 _ANSWERED = f"""
-SELECT sum({_IS_LATE}), sum({_IS_ANSWERED} AND NOT {_IS_LATE}), sum({_IS_ANSWERED} OR {_IS_FAILED})
+SELECT sum({_IS_LATE}), sum({_IS_ANSWERED} AND NOT {_IS_LATE}), sum({_IS_ANSWERED} OR {_IS_FAILED}),
+    sum(cached), sum(stale)
 FROM raw_calls WHERE {_WINDOW}
 """
-_FAILED_AT = f"SELECT started_at FROM raw_calls WHERE {_WINDOW} AND {_IS_FAILED} ORDER BY 1"
+_FAILED_AT = f"""
+SELECT started_at FROM raw_calls WHERE {_WINDOW} AND ({_IS_FAILED} OR {_IS_LATE}) ORDER BY 1
+"""
 _TIMES = f"""
-SELECT started_at, seconds, first_token_seconds, attempts
-FROM raw_calls WHERE {_WINDOW} AND {_IS_ANSWERED}
+SELECT started_at, seconds, first_token_seconds, attempts > 1
+FROM raw_calls WHERE {_WINDOW} AND {_IS_ANSWERED} AND NOT cached
 """
 _SERVED = f"""
-SELECT CAST(started_at / ? AS INTEGER), (SELECT name FROM names WHERE id = endpoint), count(*)
-FROM raw_calls WHERE {_WINDOW} AND {_IS_ANSWERED} GROUP BY 1, 2
+SELECT CAST(started_at / ? AS INTEGER), cached, endpoint, count(*)
+FROM raw_calls WHERE {_WINDOW} AND {_IS_ANSWERED} GROUP BY 1, 2, 3
 """
 _SAVED = f"""
-SELECT count(*) FROM raw_calls WHERE {_WINDOW} AND {_IS_ANSWERED} AND attempts > 1 AND endpoint != (
-    SELECT endpoint FROM raw_attempts WHERE call = raw_calls.number ORDER BY number LIMIT 1
+SELECT count(*) FROM raw_calls WHERE {_WINDOW} AND {_IS_ANSWERED} AND (
+    stale OR attempts > 1 AND NOT cached AND endpoint != (
+        SELECT endpoint FROM raw_attempts WHERE call = raw_calls.number ORDER BY number LIMIT 1
+    )
 )
 """
 _ATTEMPTS = f"""
@@ -304,14 +323,19 @@ SELECT c.started_at, c.number, a.endpoint, a.route, a.model, a.fault, c.ended
 FROM raw_calls AS c CROSS JOIN raw_attempts AS a ON a.call = c.number
 WHERE c.{_WINDOW.replace("AND ", "AND c.")} ORDER BY c.started_at, c.number, a.number
 """
-_PLAIN = f"""
-SELECT CAST(c.started_at / ? AS INTEGER), a.endpoint, a.route, a.model, count(*)
+_PLAIN = """
+SELECT CAST(c.started_at / :day AS INTEGER), c.number, a.endpoint, a.route, a.model, count(*)
 FROM raw_calls AS c CROSS JOIN raw_attempts AS a ON a.call = c.number
-WHERE c.{_WINDOW.replace("AND ", "AND c.")} GROUP BY 1, 2, 3, 4
+WHERE c.started_at >= :since AND c.started_at < :until GROUP BY 1, 3, 4, 5
+UNION ALL
+SELECT CAST(started_at / :day AS INTEGER), NULL, endpoint, route, NULL, count(*)
+FROM raw_probes WHERE started_at >= :since AND started_at < :until GROUP BY 1, 3, 4
 """
+# A call that an unexpired answer of the cache was good for asked nobody, and tells nothing.
 _TROUBLE = f"""
-SELECT started_at FROM raw_calls WHERE {_WINDOW} AND (attempts != 1 OR NOT {_IS_ANSWERED})
-UNION ALL SELECT started_at FROM raw_probes WHERE {_WINDOW} ORDER BY 1
+SELECT started_at FROM raw_calls
+WHERE {_WINDOW} AND (attempts > 1 OR NOT {_IS_ANSWERED} OR cached AND attempts)
+UNION ALL SELECT started_at FROM raw_probes WHERE {_WINDOW} AND fault IS NOT NULL ORDER BY 1
 """
 _PROBES = f"""
 SELECT started_at, NULL, endpoint, route, NULL, fault, NULL

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from openrouter_resilient.record import CallRecord, may_be_billed
+from openrouter_resilient.record import CallRecord, ProbeRecord, may_be_billed
 from openrouter_resilient.served import AttemptRecord
 
 LONGEST_NAME = 200  # characters; whatever a server may say, a name stays one
 
-_INSERT_CALL = f"INSERT INTO raw_calls VALUES (NULL, {', '.join('?' * 19)})"
+_INSERT_CALL = f"INSERT INTO raw_calls VALUES (NULL, {', '.join('?' * 21)})"
 _INSERT_ATTEMPT = f"INSERT INTO raw_attempts VALUES ({', '.join('?' * 19)})"
 
 
@@ -47,7 +47,7 @@ def insert_call(connection: sqlite3.Connection, names: Names, record: CallRecord
             record.first_token_seconds, names[record.model], names[record.endpoint],
             names[record.provider], names[record.finish_reason], record.substituted, record.cost,
             names[record.cost_source], record.prompt_tokens, record.completion_tokens,
-            len(record.attempts),
+            len(record.attempts), record.cached, record.stale,
         ),
     ).lastrowid  # fmt: skip
     for attempt in record.attempts:
@@ -59,26 +59,21 @@ def insert_call(connection: sqlite3.Connection, names: Names, record: CallRecord
         connection.execute("INSERT INTO texts VALUES (?, ?, ?, ?)", row)
 
 
-def insert_probe(  # noqa: PLR0913  what a probe has to say
-    connection: sqlite3.Connection,
-    names: Names,
-    *,
-    endpoint: str,
-    route: str | None,
-    fault: str | None,
-    seconds: float,
-    started_at: float,
-) -> None:
+def insert_probe(connection: sqlite3.Connection, names: Names, record: ProbeRecord) -> None:
     """Add what a health check found."""
     connection.execute(
         "INSERT INTO raw_probes VALUES (NULL, ?, ?, ?, ?, ?)",
-        (started_at, names[route], names[endpoint], names[fault], seconds),
-    )
+        (
+            record.started_at, names[record.route], names[record.endpoint], names[record.fault],
+            record.seconds,
+        ),
+    )  # fmt: skip
 
 
 def _attempt_row(call: int | None, names: Names, attempt: AttemptRecord) -> tuple[object, ...]:
     billable = may_be_billed(attempt.fault, attempt.status)
-    source = "reported" if attempt.cost is not None else "unknown" if billable else None
+    known = "estimated" if attempt.estimated else "reported"
+    source = known if attempt.cost is not None else "unknown" if billable else None
     return (
         call, attempt.number, attempt.begun_seconds, attempt.seconds, names[attempt.route],
         names[attempt.endpoint], names[attempt.model], names[attempt.provider],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -52,8 +51,8 @@ class Store(Protocol):
     def unsettled(self, since: float) -> list[Unsettled]:
         """The attempts of calls that began since then."""
 
-    def settle(self, settlements: Iterable[tuple[Key, Settlement]]) -> None:
-        """Fill in what they did cost, and what their calls cost now."""
+    def settle(self, key: Key, settlement: Settlement) -> None:
+        """Fill in what an attempt did cost, and what its call costs now."""
 
 
 class MemoryStore:
@@ -80,18 +79,16 @@ class MemoryStore:
             if attempt.cost is None and may_be_billed(attempt.fault, attempt.status)
         ]
 
-    def settle(self, settlements: Iterable[tuple[Key, Settlement]]) -> None:
-        """Fill in what they did cost, and what their calls cost now."""
-        settled = dict(settlements)
-        calls = {call for call, _ in settled}
-        for record in self._memory.records():
-            if record.id in calls:
-                attempts = tuple(
-                    _filled(attempt, settled.get((record.id, attempt.number)))
-                    for attempt in record.attempts
-                )
-                sources = [s.source for (call, _), s in settled.items() if call == record.id]
-                self._memory.replace(_with_cost(record, attempts, sources))
+    def settle(self, key: Key, settlement: Settlement) -> None:
+        """Fill in what an attempt did cost, and what its call costs now."""
+        call, number = key
+        record = next((record for record in self._memory.records() if record.id == call), None)
+        if record is not None:
+            attempts = tuple(
+                _filled(attempt, settlement) if attempt.number == number else attempt
+                for attempt in record.attempts
+            )
+            self._memory.replace(_with_cost(record, attempts))
 
 
 class FileStore:
@@ -107,23 +104,16 @@ class FileStore:
             found = connection.execute(_UNSETTLED, (since,)).fetchall()
         return [Unsettled((call, number), *rest) for call, number, *rest in found]
 
-    def settle(self, settlements: Iterable[tuple[Key, Settlement]]) -> None:
-        """Fill in what they did cost, and what their calls cost now."""
+    def settle(self, key: Key, settlement: Settlement) -> None:
+        """Fill in what an attempt did cost, and what its call costs now."""
+        s = settlement
+        tried = [[u.provider, u.model, u.status] for u in s.upstream]
         with self._file.transaction() as (connection, names):
-            for (call, number), s in settlements:
-                tried = [[u.provider, u.model, u.status] for u in s.upstream]
-                known = (s.cost, names[s.source], names[s.model], names[s.provider])
-                more = (s.prompt_tokens, s.completion_tokens, json.dumps(tried) if tried else None)
-                connection.execute(_SETTLE, (*known, *more, call, number))
-                connection.execute(
-                    _SETTLE_CALL,
-                    {
-                        "call": call,
-                        "estimated": names["estimated"],
-                        "reported": names["reported"],
-                        "unknown": names["unknown"],
-                    },
-                )
+            known = (s.cost, names[s.source], names[s.model], names[s.provider])
+            more = (s.prompt_tokens, s.completion_tokens, json.dumps(tried) if tried else None)
+            connection.execute(_SETTLE, (*known, *more, *key))
+            sources = {name: names[name] for name in ("reported", "estimated", "unknown")}
+            connection.execute(_SETTLE_CALL, {"call": key[0], **sources})
 
     def keep_prices(self, prices: Prices, read_at: float) -> None:
         """Put a list of prices in the place of the last one."""
@@ -148,12 +138,11 @@ def _prices_in(connection: sqlite3.Connection) -> Prices:
     return Prices(Price(*row) for row in found)
 
 
-def _filled(attempt: AttemptRecord, s: Settlement | None) -> AttemptRecord:
-    if s is None:
-        return attempt
+def _filled(attempt: AttemptRecord, s: Settlement) -> AttemptRecord:
     return replace(
         attempt,
         cost=s.cost,
+        estimated=s.source == "estimated",
         model=attempt.model or s.model,
         provider=attempt.provider or s.provider,
         prompt_tokens=_first(attempt.prompt_tokens, s.prompt_tokens),
@@ -162,15 +151,11 @@ def _filled(attempt: AttemptRecord, s: Settlement | None) -> AttemptRecord:
     )
 
 
-def _with_cost(
-    record: CallRecord, attempts: tuple[AttemptRecord, ...], sources: Sequence[CostSource]
-) -> CallRecord:
+def _with_cost(record: CallRecord, attempts: tuple[AttemptRecord, ...]) -> CallRecord:
     cost = whole_cost(attempts)
-    estimated = "estimated" in (record.cost_source, *sources)
-    known: CostSource = "estimated" if estimated else "reported"
-    return replace(
-        record, attempts=attempts, cost=cost, cost_source="unknown" if cost is None else known
-    )
+    estimated = any(attempt.estimated for attempt in attempts)
+    source: CostSource = "unknown" if cost is None else "estimated" if estimated else "reported"
+    return replace(record, attempts=attempts, cost=cost, cost_source=source)
 
 
 def _first(*numbers: int | None) -> int | None:

@@ -17,19 +17,19 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from weakref import WeakSet
 
-from openrouter_resilient.ledger.migrations import migrate
+from openrouter_resilient.ledger.migrations import check_version, migrate
 from openrouter_resilient.ledger.rows import Names, insert_call, insert_probe
-from openrouter_resilient.record import CallRecord
+from openrouter_resilient.record import CallRecord, ProbeRecord
 from openrouter_resilient.wire.clock import SystemClock, monotonic
 
 LOG = logging.getLogger("openrouter_resilient")
 BUSY_MS = 500  # what another process's writing may cost a call; one write takes a tenth of a ms
-MOST_WAITING = 1_000  # calls that wait for the file to be well again
+MOST_WAITING = 1_000  # records that wait for the file to be well again
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between two tries at a file that is in trouble
 CHECKPOINT_PAGES = (
     4_000  # 16 MB; each checkpoint waits for the disk, once in about a thousand calls
@@ -43,7 +43,6 @@ UNWRITABLE = (
     sqlite3.ProgrammingError,
     sqlite3.DataError,
 )
-Write = Callable[[sqlite3.Connection, Names], None]
 
 
 class LedgerFile:
@@ -51,14 +50,14 @@ class LedgerFile:
 
     Attributes:
         path: where it is.
-        lost: how many calls are not in it and never will be.
+        lost: how many calls and probes are not in it and never will be.
     """
 
     def __init__(self, path: Path) -> None:
         """Open nothing yet."""
         self.path = path
         self.lost = 0
-        self._waiting: deque[CallRecord] = deque()
+        self._waiting: deque[CallRecord | ProbeRecord] = deque()
         self._connection: sqlite3.Connection | None = None
         self._names: Names | None = None
         self._inode = (0, 0)
@@ -69,23 +68,15 @@ class LedgerFile:
 
     @property
     def waiting(self) -> int:
-        """How many calls wait to be written."""
+        """How many calls and probes wait to be written."""
         return len(self._waiting)
 
-    def add(self, record: CallRecord) -> None:
-        """Write a call; if that cannot be done now, it waits. Never raises an error of the file."""
+    def add(self, record: CallRecord | ProbeRecord) -> None:
+        """Write it, or have it wait if that cannot be done now. Raises no error of the file."""
         self._waiting.append(record)
         with self._lock:  # held while writing: threads queue here, not in SQLite's busy handler
             if not self._writing:  # a signal handler's call; whom it interrupted writes it, too
                 self._write_waiting()
-
-    def probe(self, **found: object) -> None:
-        """Write what a health check found, or complain and leave it."""
-        try:
-            with self.transaction() as (connection, names):
-                insert_probe(connection, names, **found)  # type: ignore[arg-type]  # checked by Ledger
-        except (sqlite3.Error, OSError) as error:
-            self._in_trouble(error)
 
     @contextmanager
     def transaction(self) -> Iterator[tuple[sqlite3.Connection, Names]]:
@@ -116,9 +107,7 @@ class LedgerFile:
         Raises:
             sqlite3.Error, OSError: the file is in trouble.
         """
-        with self._lock:
-            self._opened()  # makes the file, or takes it to the present version
-        connection = sqlite3.connect(self.path, timeout=10.0, isolation_level=None)
+        connection = self._connected_to_read()
         try:
             connection.execute("PRAGMA query_only = 1")
             connection.execute("BEGIN")
@@ -129,9 +118,7 @@ class LedgerFile:
     def close(self) -> None:
         """Write what waits, if that can be done, and let go of the file; the next call opens it."""
         with self._lock:
-            self._not_before = 0.0
-            if self._waiting and not self._writing:
-                self._write_waiting()
+            self._catch_up()
             self._let_go()
 
     def begin_anew(self) -> None:
@@ -141,6 +128,32 @@ class LedgerFile:
         self._waiting.clear()
         self._lock = threading.RLock()
         self._writing = False
+
+    def _connected_to_read(self) -> sqlite3.Connection:
+        try:
+            with self._lock:
+                self._catch_up()
+                self._opened()  # makes the file, or takes it to the present version
+            return sqlite3.connect(self.path, timeout=10.0, isolation_level=None)
+        except sqlite3.OperationalError:
+            if os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK):
+                raise
+        # Somebody else's ledger. What is in its log is read if its writers are there to share it.
+        log = self.path.with_name(f"{self.path.name}-wal")
+        way = "mode=ro" if log.exists() else "immutable=1"
+        connection = sqlite3.connect(f"{self.path.as_uri()}?{way}", uri=True, isolation_level=None)
+        try:
+            check_version(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _catch_up(self) -> None:
+        """Write what waits, if that can be done now."""
+        self._not_before = 0.0
+        if self._waiting and not self._writing:
+            self._write_waiting()
 
     def _write_waiting(self) -> None:
         if self._not_before and monotonic() < self._not_before:
@@ -155,11 +168,14 @@ class LedgerFile:
         else:
             self._well()
 
-    def _write(self, record: CallRecord) -> None:
+    def _write(self, record: CallRecord | ProbeRecord) -> None:
         """One transaction a call: an answer that is handed over waits for no other call's."""
         try:
             with self.transaction() as (connection, names):
-                insert_call(connection, names, record)
+                if isinstance(record, CallRecord):
+                    insert_call(connection, names, record)
+                else:
+                    insert_probe(connection, names, record)
         except UNWRITABLE as error:
             self.lost += 1
             LOG.warning("a call could not be recorded: %s", error)
@@ -213,7 +229,9 @@ class LedgerFile:
 
     def _well(self) -> None:
         if self._troubled:
-            LOG.warning("the ledger %s is written again; %d calls were lost", self.path, self.lost)
+            LOG.warning(
+                "the ledger %s is written again; %d records were lost", self.path, self.lost
+            )
         self._troubled, self._pause, self._not_before = False, 0.0, 0.0
 
 

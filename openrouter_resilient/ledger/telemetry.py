@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
 
 NAME = "openrouter_resilient"
-OPERATION = "chat"
+OPERATIONS = {"complete": "chat", "stream": "chat", "embed": "embeddings"}
 # The bucket boundaries that the conventions ask for.
 SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 FIRST_TOKEN_SECONDS = [
@@ -78,11 +78,12 @@ class Telemetry:
         """Make the spans of a call, and count it."""
         attributes = _attributes(record)
         self._span(record, attributes)
-        self._count(record, attributes)
+        if not record.cached:  # else nobody was asked, and nobody's latency or tokens were used
+            self._count(record, attributes)
 
     def _span(self, record: CallRecord, attributes: dict[str, Any]) -> None:
         span = self._tracer.start_span(
-            f"{OPERATION} {record.requested}",
+            f"{OPERATIONS[record.kind]} {record.requested}",
             kind=self._trace.SpanKind.CLIENT,
             start_time=_nanoseconds(record.started_at),
             attributes=attributes | _details(record),
@@ -95,7 +96,7 @@ class Telemetry:
                 context=context,
                 kind=self._trace.SpanKind.CLIENT,
                 start_time=_nanoseconds(began),
-                attributes=_of_attempt(attempt),
+                attributes=_of_attempt(attempt, OPERATIONS[record.kind]),
             )
             self._close(child, attempt.fault, began + attempt.seconds)
         self._close(span, record.error, record.started_at + record.seconds)
@@ -124,7 +125,7 @@ def _attributes(record: CallRecord) -> dict[str, Any]:
     """What tells calls apart in a metric: few values each."""
     return _known(
         {
-            "gen_ai.operation.name": OPERATION,
+            "gen_ai.operation.name": OPERATIONS[record.kind],
             "gen_ai.provider.name": record.endpoint or _first_asked(record),
             "gen_ai.request.model": record.requested,
             "gen_ai.response.model": record.model,
@@ -147,6 +148,7 @@ def _details(record: CallRecord) -> dict[str, Any]:
             "openrouter_resilient.ended": record.ended,
             "openrouter_resilient.upstream_provider": record.provider,
             "openrouter_resilient.substituted": record.substituted,
+            "openrouter_resilient.cached": record.cached,
             "openrouter_resilient.attempts": len(record.attempts),
             "openrouter_resilient.cost_usd": record.cost,
             "openrouter_resilient.cost_source": record.cost_source,
@@ -154,10 +156,10 @@ def _details(record: CallRecord) -> dict[str, Any]:
     )
 
 
-def _of_attempt(attempt: AttemptRecord) -> dict[str, Any]:
+def _of_attempt(attempt: AttemptRecord, operation: str) -> dict[str, Any]:
     return _known(
         {
-            "gen_ai.operation.name": OPERATION,
+            "gen_ai.operation.name": operation,
             "gen_ai.provider.name": attempt.endpoint,
             "gen_ai.request.model": attempt.models[0],
             "gen_ai.response.model": attempt.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
@@ -9,27 +10,27 @@ from typing import Any
 from openrouter_resilient.ledger.intervals import Share, best_claim, calls_needed, next_claim
 from openrouter_resilient.ledger.outages import DAY_S, Alone, Outage
 from openrouter_resilient.ledger.report import Latency, Report
+from openrouter_resilient.served import in_usd
 
 MOST_LISTED = 5  # outages
 
 
 def percent(value: float | None) -> str:
-    """A share with as many digits as tell it from 100 %; never rounded up to it."""
+    """A share with the digits that tell it from 100 %; rounded down, so that it claims no more."""
     if value is None:
         return "–"
     if value >= 1.0:
         return "100 %"
     for digits in (2, 3, 4, 5):
-        if round(value * 100, digits) < 100:
-            return f"{value * 100:.{digits}f} %"
+        if value < 1 - 0.5 * 10 ** -(digits + 2):
+            return f"{_down(value, digits)} %"
     return "99.99999 %"
 
 
 def interval_text(share: Share) -> str:
-    """Such as `95 %: 99.96–99.99`."""
-    low = int(share.low * 1e7) / 1e5  # rounded down: an interval must not look narrower than it is
-    digits = 2 if low < 99.99 else 4
-    return f"95 %: {_down(share.low, digits)}–{_up(share.high, digits)}"
+    """Such as `99.96–99.99 %`; its ends are rounded outwards."""
+    digits = 4 if share.low >= 0.9999 else 2 if share.low >= 0.9 else 0
+    return f"{_down(share.low, digits)}–{_up(share.high, digits)} %"
 
 
 def headline(report: Report) -> str:
@@ -40,7 +41,8 @@ def headline(report: Report) -> str:
     said = f"Answered {share.good:,} of {share.asked:,}: {percent(share.value)}"
     best = best_claim(share)
     claim = f"You can claim {claim_text(best)}." if best else "It supports no claim yet."
-    return f"{said} ({interval_text(share)}). {claim}"
+    ends = interval_text(share).removesuffix(" %")
+    return f"{said} (95 %: {ends}). {claim}"
 
 
 def what_is_missing(report: Report) -> str:
@@ -58,19 +60,21 @@ def caveats(report: Report) -> list[str]:
     lines = []
     failed = report.availability.asked - report.availability.good
     if failed:
-        bunches = "one bunch" if report.bunches == 1 else f"{report.bunches} bunches"
+        late = f", {report.late:,} of them too late" if report.late else ""
+        bunches = "one bunch" if report.bunches == 1 else f"{report.bunches:,} bunches"
         lines.append(
-            f"The {failed:,} that were not answered fell into {bunches}. The interval takes calls "
-            "for independent; with few bunches the truth may lie outside it more often."
+            f"Not answered: {failed:,}{late}, in {bunches}. The interval takes calls for "
+            "independent; with few bunches the truth may lie outside it more often."
         )
-    if report.late:
-        lines.append(f"{report.late:,} of them were answered after their deadline.")
+    if report.cached:
+        stale = f", {report.stale:,} of them expired, as nobody answered" if report.stale else ""
+        lines.append(f"From the cache: {report.cached:,} of the answers{stale}.")
     if report.left_out:
         refused = report.endings.get("refused", 0)
         stopped = report.left_out - refused
         lines.append(
-            f"Left out: {refused:,} requests that were wrong in themselves, and {stopped:,} calls "
-            "that their caller stopped."
+            f"Left out: {refused:,} refused as wrong in themselves, and {stopped:,} that their "
+            "caller stopped."
         )
     return lines
 
@@ -105,12 +109,10 @@ def seconds_text(seconds: float) -> str:
 
 
 def money(usd: float | None) -> str:
-    """Dollars, with the digits that small sums need."""
+    """Dollars: cents where they are enough, and the digits that small sums need."""
     if usd is None:
         return "unknown"
-    if usd >= 1 or not usd:
-        return f"${usd:,.2f}"
-    return f"${usd:.6f}".rstrip("0")
+    return f"${usd:,.2f}" if usd >= 1 else in_usd(usd)
 
 
 def outage_text(outage: Outage) -> str:
@@ -135,9 +137,9 @@ def as_text(report: Report) -> str:
     parts += caveats(report)
     parts += _alone_lines(report)
     parts += _outage_lines(report)
-    parts += ["", "latency                      calls      50 %      90 %      95 %      99 %"]
+    parts += ["", "latency                        calls      50 %      90 %      95 %      99 %"]
     parts += _latency_lines("one attempt", report.straight)
-    parts += _latency_lines("failed over", report.failed_over)
+    parts += _latency_lines("after failures", report.after_failures)
     parts += _cost_lines(report)
     parts += _served_lines(report)
     return "\n".join(parts)
@@ -163,10 +165,12 @@ def as_json(report: Report) -> dict[str, Any]:
             for (endpoint, model), alone in report.models.items()
         ],
         "saved": report.saved,
+        "cached": report.cached,
+        "stale": report.stale,
         "outages": [asdict(outage) for outage in report.outages],
         "latency": {
             "one_attempt": asdict(report.straight),
-            "failed_over": asdict(report.failed_over),
+            "after_failures": asdict(report.after_failures),
         },
         "costs": [asdict(cost) for cost in report.costs],
         "served": {day_text(day): counts for day, counts in report.served.items()},
@@ -174,7 +178,7 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def _alone(alone: Alone) -> dict[str, Any]:
-    return _share(alone.share) | {"inferred": alone.inferred}
+    return _share(alone.share) | {"probes": alone.probes, "inferred": alone.inferred}
 
 
 def _share(share: Share) -> dict[str, Any]:
@@ -195,16 +199,26 @@ def _alone_lines(report: Report) -> list[str]:
     rows += [(f"  {model} ({at})", alone) for (at, model), alone in report.models.items()]
     for name, alone in rows:
         share = alone.share
-        ends = f"{_down(share.low, 2)}–{_up(share.high, 2)} %"
         head = f"{name}\n{'':30}" if len(name) > 30 else f"{name:30}"
-        lines.append(f"{head}{share.asked:>8,}  {percent(share.value):>10}   {ends}")
-    inferred = sum(alone.inferred for alone in report.endpoints.values())
-    if inferred:
         lines.append(
-            f"({inferred:,} of these trials are calls that did not ask it, within a minute of its "
-            "faults before and after)"
+            f"{head}{share.asked:>8,}  {percent(share.value):>10}   {interval_text(share)}"
         )
-    return lines
+    return [*lines, what_trials_are(report)]
+
+
+def what_trials_are(report: Report) -> str:
+    """What the counts of trials rest on."""
+    alone = report.endpoints.values()
+    probes, inferred = sum(a.probes for a in alone), sum(a.inferred for a in alone)
+    said = "Trials are calls that asked it"
+    if probes:
+        said += f"; probes among them: {probes:,}"
+    if inferred:
+        said += (
+            "; calls that would have met its outage, as they came between two of its faults within "
+            f"a minute: {inferred:,}"
+        )
+    return f"{said}."
 
 
 def _outage_lines(report: Report) -> list[str]:
@@ -218,13 +232,19 @@ def _outage_lines(report: Report) -> list[str]:
 
 
 def _latency_lines(name: str, latency: Latency) -> list[str]:
-    rows = [(name, latency.seconds), (f"{name}, first token", latency.first_token_seconds)]
     return [
-        f"{label:26}{latency.calls:>8,}"
-        + "".join(f"{seconds_text(value):>10}" for value in values.values())
-        for label, values in rows
-        if values
+        f"{label:28}{count:>8,}" + "".join(f"{seconds_text(value):>10}" for value in values)
+        for label, count, values in latency_rows(name, latency)
     ]
+
+
+def latency_rows(name: str, latency: Latency) -> list[tuple[str, int, list[float]]]:
+    """What it is, of how many calls, and the percentiles in seconds."""
+    rows = [
+        (name, latency.calls, list(latency.seconds.values())),
+        (f"{name}, first token", latency.streamed, list(latency.first_token_seconds.values())),
+    ]
+    return [row for row in rows if row[1]]
 
 
 def _cost_lines(report: Report) -> list[str]:
@@ -244,13 +264,19 @@ def _cost_lines(report: Report) -> list[str]:
     return [*lines, cost_sentence(report)]
 
 
+def known_cost(report: Report) -> str:
+    """What is known to have been paid."""
+    return money(sum(cost.known_usd or 0.0 for cost in report.costs))
+
+
 def cost_sentence(report: Report) -> str:
     """The sum, and how far it can be trusted."""
-    known = sum(cost.known_usd or 0.0 for cost in report.costs)
     estimated = sum(cost.estimated_usd for cost in report.costs)
     unknown = sum(cost.unknown for cost in report.costs)
     wasted = sum(cost.failover_usd for cost in report.costs)
-    said = f"Together {money(known)}, of which {money(wasted)} for attempts that gave no answer"
+    said = (
+        f"Together {known_cost(report)}, of which {money(wasted)} for attempts that gave no answer"
+    )
     said += f", {money(estimated)} estimated from a price list." if estimated else "."
     if unknown:
         attempts = "1 attempt" if unknown == 1 else f"{unknown:,} attempts"
@@ -275,9 +301,13 @@ def count_text(count: int | None) -> str:
 
 
 def _down(value: float, digits: int) -> str:
-    scale = 10**digits
-    return f"{int(value * 100 * scale + 1e-9) / scale:.{digits}f}"
+    scale: int = 10**digits
+    return f"{math.floor(value * 100 * scale + 1e-6) / scale:.{digits}f}"
 
 
 def _up(value: float, digits: int) -> str:
-    return "100" if value >= 1 else f"{min(value * 100, 100 - 10**-digits):.{digits}f}"
+    """Rounded up, but to 100 only what is 100."""
+    if value >= 1:
+        return "100"
+    scale: int = 10**digits
+    return f"{min(math.ceil(value * 100 * scale - 1e-6), 100 * scale - 1) / scale:.{digits}f}"

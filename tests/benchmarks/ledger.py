@@ -17,9 +17,10 @@ from time import perf_counter, process_time, time
 
 from openrouter_resilient import Client
 from openrouter_resilient.ledger.ledger import Ledger
-from openrouter_resilient.ledger.rows import insert_call
+from openrouter_resilient.ledger.rows import insert_call, insert_probe
 from openrouter_resilient.ledger.sqlite import LedgerFile
 from openrouter_resilient.observers import Observers
+from openrouter_resilient.record import ProbeRecord
 from openrouter_resilient.simulator import Simulator
 from tests.ledger.making import make_attempt, make_record
 
@@ -95,6 +96,21 @@ def a_year(path, calls):
     file.close()
 
 
+def a_years_probes(path):
+    """Add two routes' health checks, every five minutes, one in a thousand of them bad."""
+    chance, file = random.Random(2), LedgerFile(path)
+    began, count = time() - YEAR_S, 0
+    with file.transaction() as (connection, names):
+        for at in range(0, YEAR_S, 300):
+            for name in ("openrouter", "openai"):
+                fault = "server_error" if chance.random() < 0.001 else None
+                probe = ProbeRecord(began + at, name, f"{name}:gpt-4.1", fault, 0.5)
+                insert_probe(connection, names, probe)
+                count += 1
+    file.close()
+    return count
+
+
 def main():
     """Measure, and leave with 1 if a promise is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -111,6 +127,7 @@ def main():
         print(f"a year of {given.calls:,} calls was written in {perf_counter() - began:.0f} s")
         growth = path.stat().st_size / given.calls
         print(f"the file grows by {growth:.0f} bytes a call   promise 500")
+        print(f"and {a_years_probes(path):,} probes")
         ledger = Ledger(path)
         began, used = perf_counter(), process_time()
         report = ledger.report()

@@ -33,7 +33,7 @@ ONE, OTHER = Route("one", ("m",)), Route("other", ("m",))
 def on_and_off(simulation, component, *, up_h, down_h, length, seed):
     """An endpoint that is wholly down now and then; times up and down are exponential."""
     chance = random.Random(f"{component} {seed}")
-    dead = (simulation.Phase(1.0, 1.0, ((Kind.REFUSED, 1.0),)),)
+    dead = (simulation.Phase(1.0, 1.0, {Kind.REFUSED: 1.0}),)
     at = chance.expovariate(1 / (up_h * 3600))
     while at < length:
         ends = at + chance.expovariate(1 / (down_h * 3600))
@@ -99,6 +99,45 @@ def test_a_year_without_outages_is_answered_whole(simulation):
     assert 1.0 == simulation.availability((ONE, OTHER), [], seed=1)
 
 
+@pytest.mark.parametrize(("probed", "asked"), [(False, ["one", "other"]), (True, ["other"])])
+def test_a_call_that_heard_of_a_probe_does_not_ask_who_is_down(simulation, probed, asked):
+    dead = (simulation.Phase(1.0, 1.0, {Kind.SILENT: 1.0}),)
+    world = simulation.World(random.Random(1))
+    world.outages = [simulation.Outage("one", 0.0, DAY_S, dead)]
+    caller = simulation.Caller((ONE, OTHER), world, random.Random(1))
+    caller.clock.advance(60)
+    if probed:
+        caller.probe()
+
+    routes, ask = [], world.ask
+    world.ask = lambda route, now: routes.append(route.endpoint) or ask(route, now)
+    answered = caller.call()
+
+    assert answered
+    assert asked == routes
+
+
+def test_openrouter_passes_over_a_vendor_that_is_down_as_far_as_its_hosts_and_models_go(simulation):
+    """The first model's other hosts carry so much of it; the second model is up."""
+    dead = (simulation.Phase(1.0, 1.0, {Kind.REFUSED: 1.0}),)
+    world = simulation.World(random.Random(1))
+    world.outages = [simulation.Outage("anthropic", 0.0, DAY_S, dead)]
+
+    def answered(route):
+        return statistics.mean(world.ask(route, 1.0) is None for _ in range(20_000))
+
+    assert simulation.HOSTS_CARRY == pytest.approx(answered(simulation.ONE_MODEL), abs=0.02)
+    assert 1.0 == answered(simulation.THREE_MODELS)
+
+
+def test_outages_that_touch_are_played_together_and_others_apart(simulation):
+    margin = simulation.MARGIN_S
+    spans = [(0, 100), (50, 60), (100 + 2 * margin, 900), (900 + 2 * margin + 1, 2_000)]
+    outages = [simulation.Outage("one", begins, ends, ()) for begins, ends in spans]
+
+    assert [3, 1] == [len(group) for group in simulation.stretches(outages)]
+
+
 def test_a_shared_component_takes_several_down_together(simulation):
     year = simulation.make_year(5, length=3 * 365 * DAY_S)
     shared = [trouble for trouble in simulation.WORLD if trouble.name == "cloudflare"]
@@ -129,3 +168,18 @@ def test_the_table_has_a_row_a_setup(simulation):
 
     assert len(simulation.SETUPS) + 2 == len(table.splitlines())
     assert "99.9450 %" in table
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["OpenAI alone", "… and OpenAI behind it"])
+def test_the_readme_has_what_the_example_finds_now(simulation, name):
+    """Whoever changes the routing or the outages runs the command again."""
+    played = [
+        simulation.availability(simulation.SETUPS[name], simulation.make_year(seed), seed=seed)
+        for seed in range(1, 11)
+    ]
+    found = {(setup, probes): played for setup in simulation.SETUPS for probes in (False, True)}
+    row = next(line for line in simulation.table(found).splitlines() if name in line)
+
+    shown = row.split("|")[1:5]  # all but the column of the probes
+    assert "|".join(["", *shown, ""]) in EXAMPLE.parents[1].joinpath("README.md").read_text()

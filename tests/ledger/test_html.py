@@ -153,37 +153,86 @@ def test_a_servers_words_and_names_are_escaped(simulator, make_client):
     check(nasty._repr_html_())
 
 
-# What a browser says of every element: how far it reaches beyond the page, and whether its text is
-# cut or lies upon that of the element after it.
+# What a browser says of every element: how far it reaches beyond the page, whether its text is cut
+# or lies upon that of the element after it, and whether it stands out from what is behind it (the
+# contrast that https://www.w3.org/TR/WCAG21/#contrast-minimum asks for).
 MEASURE = """
 const bad = [];
+const say = (what, e) => bad.push(what + ': ' + e.outerHTML.slice(0, 90));
+const rgba = text => [...text.matchAll(/[\\d.]+/g)].map(Number);
+const light = c => { const [r, g, b] = c.map(v => (v /= 255) <= .03928 ? v / 12.92
+  : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
+function behind(e) {
+  for (; e; e = e.parentElement) {
+    const c = rgba(getComputedStyle(e).backgroundColor);
+    if (c[3] !== 0) return c;
+  }
+  return [255, 255, 255];
+}
 for (const e of document.querySelectorAll('.look *')) {
-  const b = e.getBoundingClientRect();
-  if (!b.width) continue;
-  if (b.right > innerWidth + 1 || b.left < -1) bad.push('beyond: ' + e.outerHTML.slice(0, 90));
+  const b = e.getBoundingClientRect(), s = getComputedStyle(e);
+  if (!b.width || e.tagName === 'STYLE') continue;
+  if (b.right > innerWidth + 1 || b.left < -1) say('beyond', e);
   const next = e.nextElementSibling && e.nextElementSibling.getBoundingClientRect();
-  if (next && next.width && getComputedStyle(e).display === 'block' && next.top < b.bottom - 1
-      && next.left < b.right - 1) bad.push('overlap: ' + e.outerHTML.slice(0, 90));
-  const s = getComputedStyle(e);
-  if (s.overflowX === 'auto' && e.scrollWidth > e.clientWidth + 1 && innerWidth < 600)
-    bad.push('scrolls: ' + e.outerHTML.slice(0, 90));
+  if (next && next.width && s.display === 'block' && next.top < b.bottom - 1
+      && next.left < b.right - 1) say('overlap', e);
+  if (e.scrollWidth > e.clientWidth + 1 && e.clientWidth && s.display !== 'inline') say('cut', e);
+  if ([...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) {
+    const pair = [light(rgba(s.color).slice(0, 3)), light(behind(e).slice(0, 3))].sort();
+    if ((pair[1] + .05) / (pair[0] + .05) < 4.5) say('pale', e);
+  }
 }
 for (const i of document.images) if (!i.naturalWidth) bad.push('no picture');
-parent.document.getElementById('said').textContent = JSON.stringify([innerWidth, bad]);
+const card = document.querySelector('.orr') || document.querySelector('.look');
+const dark = light(behind(card).slice(0, 3)) < .2;
+parent.document.getElementById('said').textContent = JSON.stringify([innerWidth, dark, bad]);
 """
+# What JupyterLab's own style does to an output: without an answer to it, text vanishes.
+JUPYTER = """
+<style>.jp-RenderedHTMLCommon table{color:COLOUR;font-size:12px;table-layout:fixed}
+.jp-RenderedHTMLCommon tbody tr:nth-child(even){background:STRIPE}
+.jp-RenderedHTMLCommon td{max-width:none;padding:.5em}</style>
+<body data-jp-theme-light=LIGHT style="background:PAPER"><div class=jp-RenderedHTMLCommon>
+"""
+PLAIN, SAYS_IT = "<body>", "data-jp-theme-light="
+
+
+def in_a_notebook(*, light):
+    colours = ("black", "#f5f5f5", "white") if light else ("white", "#222", "#111")
+    text = JUPYTER.replace("LIGHT", str(light).lower())
+    for name, colour in zip(("COLOUR", "STRIPE", "PAPER"), colours, strict=True):
+        text = text.replace(name, colour)
+    return text
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-@pytest.mark.parametrize("width", [1100, 390, 320])
-@pytest.mark.parametrize("what", ["page", "notebook", "answer"])
-def test_in_a_browser_nothing_overlaps_and_nothing_is_cut(report, simulator, tmp_path, what, width):
+@pytest.mark.parametrize(
+    ("what", "around", "machine", "dark", "width"),
+    [
+        ("page", PLAIN, "light", False, 1100),
+        ("page", PLAIN, "light", False, 390),
+        ("page", PLAIN, "dark", True, 1100),
+        ("page", PLAIN, "dark", True, 320),
+        ("notebook", in_a_notebook(light=True), "light", False, 1100),
+        ("notebook", in_a_notebook(light=True), "dark", False, 390),
+        ("notebook", in_a_notebook(light=False), "light", True, 1100),
+        ("notebook", in_a_notebook(light=False), "dark", True, 390),
+        ("notebook", in_a_notebook(light=False).replace(SAYS_IT, "x="), "light", False, 390),
+        ("answer", in_a_notebook(light=True), "light", False, 1100),
+        ("answer", PLAIN, "light", False, 320),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value.isalpha() else None,
+)
+def test_in_a_browser_nothing_overlaps_is_cut_or_is_pale(
+    report, simulator, tmp_path, what, around, machine, dark, width
+):
     shown = {"page": report.as_html, "notebook": report._repr_html_}.get(what)
     text = shown() if shown else an_answer(simulator)._repr_html_()
     # A script of this test's own, in a frame of the width that is wanted: a window has a least one.
     inner = (
-        f"<!DOCTYPE html><meta charset=utf-8><body style='margin:0'><div class=look>{text}</div>"
-        f"<script>onload = () => {{{MEASURE}}}</script>"
+        f"<!DOCTYPE html><meta charset=utf-8>{around}<div class=look>{text}</div>"
+        f"<style>body{{margin:0}}</style><script>onload = () => {{{MEASURE}}}</script>"
     )
     frame = json.dumps(inner).replace("</", "<\\/")
     page = tmp_path / "page.html"
@@ -192,11 +241,12 @@ def test_in_a_browser_nothing_overlaps_and_nothing_is_cut(report, simulator, tmp
         f"<pre id=said></pre><script>document.getElementById('f').srcdoc = {frame}</script>"
     )
 
-    dom = browser(page, tmp_path / "profile")
+    dom = browser(page, tmp_path / "profile", machine)
 
     said = re.search(r'<pre id="said">(.*?)</pre>', dom, re.DOTALL)[1]
-    seen_width, bad = json.loads(html.unescape(said))
+    seen_width, seen_dark, bad = json.loads(html.unescape(said))
     assert width == pytest.approx(seen_width, abs=20)
+    assert dark == seen_dark
     assert [] == bad
 
 
@@ -209,12 +259,13 @@ def an_answer(simulator):
         return client.complete("hi")
 
 
-def browser(page, profile):
+def browser(page, profile, machine):
     done = subprocess.run(
         [
             CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
             "--no-first-run", "--disable-background-networking", "--disable-component-update",
             "--disable-sync", f"--user-data-dir={profile}", "--virtual-time-budget=5000",
+            f"--blink-settings=preferredColorScheme={int(machine == 'light')}",
             "--window-size=1400,1000", "--dump-dom", page.as_uri(),
         ],
         capture_output=True, text=True, check=True, timeout=60,

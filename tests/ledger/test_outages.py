@@ -110,6 +110,45 @@ def test_a_probe_is_a_trial_too():
     assert (1, 1, 0) == counts(history.endpoints["groq"])
 
 
+def probe(at, fault=None, endpoint="openrouter"):
+    return Event(at, None, endpoint, f"{endpoint}:a/one", None, fault)
+
+
+def test_calls_that_skipped_an_endpoint_between_a_bad_call_and_a_bad_probe_count_against_it():
+    """A probe is no call itself, so none is lost to it and none is counted twice."""
+    events = [
+        bad(0, 1), fallback(0, 1), fallback(5, 2), fallback(6, 3), probe(10, "refused"),
+        fallback(15, 4), bad(20, 5), fallback(20, 5),
+    ]  # fmt: skip
+
+    alone = History().read(events).endpoints["openrouter"]
+
+    assert (0, 6, 3) == counts(alone)
+    assert 1 == alone.probes
+
+
+def test_probes_alone_show_an_outage_that_calls_were_spared():
+    events = [
+        probe(0), fallback(100, 1), probe(300, "refused"), fallback(400, 2), fallback(500, 3),
+        probe(600, "refused"), probe(900),
+    ]  # fmt: skip
+
+    history = History().read(events)
+
+    (outage,) = history.outages
+    assert ("openrouter", 300.0, 2, 2) == (
+        outage.endpoint, outage.seconds, outage.faults, outage.saved,
+    )  # fmt: skip
+    assert (2, 2, 0) == counts(history.endpoints["openrouter"])
+
+
+def test_a_probe_that_met_an_unknown_model_says_nothing_of_the_endpoint():
+    history = History().read([probe(0, "unknown_model")])
+
+    assert {} == history.endpoints
+    assert (0, 1, 0) == counts(history.models["openrouter", "a/one"])
+
+
 def test_an_outage_lasts_from_its_first_fault_to_its_last_and_saved_calls_are_counted():
     events = [ok(0, 1), bad(10, 2), fallback(10, 2), fallback(20, 3), bad(70, 4), fallback(70, 4),
               fallback(80, 5), ok(90, 6)]  # fmt: skip

@@ -6,6 +6,7 @@ import pytest
 
 from openrouter_resilient import ConfigurationError, Ledger, StreamInterrupted
 from openrouter_resilient.ledger.prices import Price, Prices, read_prices
+from openrouter_resilient.ledger.reconcile import _Api as Api
 from openrouter_resilient.simulator.models import OPENROUTER
 from tests.ledger.making import make_record
 
@@ -115,6 +116,46 @@ def test_file_and_memory_agree_after_it(simulator, make_client, path, look):
     assert [(a.number, pytest.approx(a.cost)) for a in record.attempts] == look(
         "SELECT number, cost FROM attempts ORDER BY number"
     )
+
+
+def test_what_is_estimated_stays_so_when_the_rest_is_reported_later(simulator, client):
+    """The abandoned generation is not known yet at the first time of asking."""
+    simulator.play("openrouter", "cut_mid_stream", after=2)
+    client.complete("hi there, and more")
+    generations = simulator._faces["openrouter"]._generations
+    kept = dict(generations)
+    generations.clear()
+    simulator.heal()
+    client.ledger.reconcile()
+    (before,) = client.ledger.calls
+
+    generations.update(kept)
+    client.ledger.reconcile()
+
+    (after,) = client.ledger.calls
+    assert ("unknown", "estimated") == (before.cost_source, after.cost_source)
+    assert [False, True] == [attempt.estimated for attempt in after.attempts][-2:]
+    answered = after.attempts[-1].cost
+    assert answered == pytest.approx(sum(c.estimated_usd for c in client.ledger.report().costs))
+
+
+def test_what_was_found_is_kept_when_the_asking_is_interrupted(simulator, client, monkeypatch):
+    for _ in range(2):
+        with client.stream("hi there, and more") as stream:
+            next(iter(stream))
+    ask, asked = Api.generation, []
+
+    def interrupted(self, generation_id):
+        asked.append(generation_id)
+        if len(set(asked)) == 2:
+            raise KeyboardInterrupt
+        return ask(self, generation_id)
+
+    monkeypatch.setattr(Api, "generation", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        client.ledger.reconcile()
+
+    assert [True, False] == [record.cost is not None for record in client.ledger.calls]
 
 
 def test_what_was_reported_is_never_asked_for_again(simulator, client):

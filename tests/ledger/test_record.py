@@ -12,10 +12,11 @@ from openrouter_resilient import (
     DeadlineExceeded,
     InvalidRequest,
     RoutesExhausted,
+    SpendingCapReached,
     StreamInterrupted,
     llm_complete,
 )
-from openrouter_resilient.record import whole_cost
+from openrouter_resilient.record import how_it_ended, whole_cost
 from openrouter_resilient.routing.faults import FAULTS, Kind
 from openrouter_resilient.wire.exchange import Exchange
 from tests.ledger.making import make_attempt
@@ -247,3 +248,64 @@ def test_only_what_never_left_this_machine_was_surely_not_billed():
     assert {
         Kind.REFUSED, Kind.UNRESOLVED, Kind.TLS, Kind.CONNECT_TIMEOUT, Kind.STALE_CONNECTION,
     } == unsent  # fmt: skip
+
+
+def test_a_parameter_that_cannot_be_sent_is_the_callers_own_mistake(make_client):
+    """Nothing was sent: no attempt, no cost, and nothing that counts against availability."""
+    client = make_client()
+
+    with pytest.raises(TypeError):
+        client.complete("hi", temperature=object())
+
+    (record,) = client.ledger.calls
+    assert ("refused", "TypeError", (), 0.0) == (
+        record.ended, record.error, record.attempts, record.cost,
+    )  # fmt: skip
+
+
+def test_a_cap_that_was_reached_before_anything_was_sent_is_the_callers_own_limit(make_client):
+    client = make_client(max_cost=1e-9)
+    client.complete("hi")
+
+    with pytest.raises(SpendingCapReached):
+        client.complete("hi")
+
+    assert ["answered", "cancelled"] == [record.ended for record in client.ledger.calls]
+    assert 1 == client.ledger.report().availability.asked
+
+
+def test_a_cap_that_cut_off_the_way_out_of_a_fault_leaves_a_call_unanswered():
+    error = SpendingCapReached("no")
+
+    assert "failed" == how_it_ended(error, sent=True)
+    assert "cancelled" == how_it_ended(error, sent=False)
+
+
+def test_vectors_are_recorded_as_what_they_are(make_client):
+    client = make_client()
+
+    client.embed(["a", "b", "c"], batch_size=2)
+
+    assert ["embed", "embed"] == [record.kind for record in client.ledger.calls]
+
+
+def test_a_replay_leaves_the_file_of_the_setting_alone(make_client, simulator, path, tmp_path):
+    """Nobody was asked and nobody was paid: it would make the record untrue."""
+    environment = {**simulator.environment(), "OPENROUTER_RESILIENT_LEDGER": str(path)}
+    lesson = tmp_path / "lesson.jsonl"
+    with make_client(environment=environment, record=lesson) as client:
+        client.complete("hi")
+        told = client.ledger.path
+
+    with make_client(environment=environment, replay=lesson) as client:
+        assert client.complete("hi").served.replayed
+        assert 1 == len(client.ledger.calls)
+        untold = client.ledger.path
+
+    assert (path, None) == (told, untold)
+
+
+def test_an_empty_name_keeps_the_record_in_memory(make_client, simulator, path):
+    environment = {**simulator.environment(), "OPENROUTER_RESILIENT_LEDGER": str(path)}
+
+    assert make_client(environment=environment, ledger="").ledger.path is None

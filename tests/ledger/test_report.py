@@ -91,9 +91,9 @@ def test_percentiles_are_those_of_the_standard_library(report, look):
 def test_latency_with_failover_stands_apart(report, look):
     rows = look("SELECT seconds FROM calls WHERE ended = 'answered' AND attempts > 1")
 
-    assert len(rows) == report.failed_over.calls == report.saved
+    assert len(rows) == report.after_failures.calls == report.saved
     assert statistics.median(row[0] for row in rows) == pytest.approx(
-        report.failed_over.seconds[50]
+        report.after_failures.seconds[50]
     )
 
 
@@ -115,6 +115,11 @@ def test_calls_far_from_trouble_are_counted_as_those_near_it(path):
     for number in range(400):
         at = START + 1_000.0 * number
         bad = number % 97 == 5
+        fault = "refused" if number % 89 == 7 else None
+        for name, found in (("openrouter", fault), ("groq", None)):
+            route = f"{name}:{MODEL}"
+            ledger.probe(name, route=route, fault=found, seconds=0.1, started_at=at - 500)
+            events.append(Event(at - 500, None, name, route, None, found))
         ledger.add(answered_by_fallback(at) if bad else make_record(started_at=at))
         first = Event(at, number, "openrouter", f"openrouter:{MODEL}", SERVED, None, answered=True)
         if bad:
@@ -128,7 +133,8 @@ def test_calls_far_from_trouble_are_counted_as_those_near_it(path):
 
     assert history.endpoints == report.endpoints
     assert history.models == report.models
-    assert len(history.outages) == len(report.outages) == 5
+    assert len(history.outages) == len(report.outages) == 10
+    assert 400 == report.endpoints["groq"].probes == report.endpoints["groq"].good
     assert history.outages == sorted(report.outages, key=lambda outage: outage.began_at)
 
 
@@ -231,6 +237,43 @@ def test_what_failed_attempts_cost_is_what_failover_cost(path):
 
     assert 0.25 == sum(cost.failover_usd for cost in costs)
     assert 0.75 == sum(cost.known_usd for cost in costs)
+
+
+def test_late_answers_fall_into_bunches_like_all_that_were_not_in_time(path):
+    ledger = Ledger(path)
+    for at in (0, 1, 2, 1_000):
+        ledger.add(make_record(started_at=START + at, seconds=500.0))
+
+    report = ledger.report()
+
+    assert (0, 4, 2) == (report.availability.good, report.late, report.bunches)
+    assert "Not answered: 4, 4 of them too late, in 2 bunches." in str(report)
+
+
+def test_first_tokens_are_counted_by_the_calls_that_showed_one(path):
+    ledger = Ledger(path)
+    ledger.add(make_record(first_token_seconds=0.5))
+    ledger.add(make_record())
+
+    report = ledger.report()
+
+    assert (2, 1) == (report.straight.calls, report.straight.streamed)
+    assert {0.5} == set(report.straight.first_token_seconds.values())
+
+
+def test_a_probe_of_a_route_is_a_trial_of_its_endpoint_and_model(path, look):
+    ledger = Ledger(path)
+    for at, fault in ((0, None), (300, "refused"), (600, "unauthorized"), (900, None)):
+        ledger.probe("groq", route="groq:llama", fault=fault, seconds=0.2, started_at=START + at)
+
+    report = ledger.report()
+
+    ((good, asked),) = look("SELECT sum(fault IS NULL), count(*) FROM probes WHERE endpoint='groq'")
+    for alone in (report.endpoints["groq"], report.models["groq", "llama"]):
+        assert (good, asked, asked) == (alone.good, alone.share.asked, alone.probes)
+    assert (0, 0) == (report.calls, report.availability.asked)
+    assert "probes among them: 4." in str(report)
+    assert 4 == report.as_json()["endpoints"]["groq"]["probes"]
 
 
 def test_probes_are_trials_and_calls_are_not_counted_by_them(path):

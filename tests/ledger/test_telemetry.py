@@ -131,6 +131,26 @@ def test_durations_and_tokens_are_counted(make_client, exported):
     assert exported.points("gen_ai.client.operation.time_to_first_chunk")
 
 
+def test_a_cached_answer_is_a_span_that_says_so_and_no_metric(make_client, exported):
+    client = make_client(on_call=exported.telemetry, cache_seconds=60)
+    client.complete("hi")
+    client.complete("hi")
+
+    (point,) = exported.points("gen_ai.client.operation.duration")
+    spans = [span for span in exported.spans() if span.name.startswith("chat ")]
+    assert 1 == point.count
+    assert [False, True] == [span.attributes["openrouter_resilient.cached"] for span in spans]
+
+
+def test_vectors_are_another_operation(make_client, exported):
+    make_client(on_call=exported.telemetry).embed(["a"])
+
+    (span,) = [span for span in exported.spans() if span.name.startswith("embeddings ")]
+    (point,) = exported.points("gen_ai.client.operation.duration")
+    assert "embeddings" == span.attributes["gen_ai.operation.name"]
+    assert "embeddings" == point.attributes["gen_ai.operation.name"]
+
+
 def test_without_the_extra_it_says_how_to_get_it(monkeypatch):
     whole = builtins.__import__
 
