@@ -54,7 +54,8 @@ class Surface:
             executor: who asks, in place of threads: a process pool, or the executor of a Dask or
                 MPI cluster. The client travels to it without keys; each worker reads them from its
                 own environment.
-            progress: show a bar (with tqdm installed) or a line now and then on stderr.
+            progress: show a bar (in a notebook, or with tqdm installed), or a line now and then
+                on stderr.
             max_cost: USD, as reported, after which no further prompt is asked; what is under way
                 by then is still answered and paid.
             **params: as for `complete`, the same for every prompt.
