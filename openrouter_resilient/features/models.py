@@ -128,6 +128,10 @@ class Models(Sequence[Model]):
                 return f"none of its models takes parts of the kind {kind}"
         return None
 
+    def __repr__(self) -> str:
+        """Say how many there are; print them for a table."""
+        return f"<{len(self):,} models{', of the last list that came' * self.stale}>"
+
     def __str__(self) -> str:
         """A table for a terminal."""
         rows = [COLUMNS, *map(_row, self.listed[:SHOWN_ROWS])]

@@ -109,6 +109,8 @@ class Report:
 
         return as_text(self)
 
+    __repr__ = __str__
+
     def as_json(self) -> dict[str, Any]:
         """Everything, in plain types."""
         from openrouter_resilient.ledger.words import as_json  # noqa: PLC0415  the same
