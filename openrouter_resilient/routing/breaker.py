@@ -249,7 +249,8 @@ def _learn(outcome: Outcome, endpoint: Breaker, route: Breaker) -> None:
     if _shows_it_up(fault):
         endpoint.answered(*times)
     if fault is not None:
-        blamed = route if fault.relayed else endpoint
+        alone = fault.relayed or fault.scope is Scope.MODEL  # it says nothing of other models
+        blamed = route if alone else endpoint
         if fault.row.counts:
             blamed.failed(*times, trial=trial)
         if fault.kind is Kind.UNKNOWN_MODEL:

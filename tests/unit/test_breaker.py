@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from openrouter_resilient.routing.breaker import Breaker, BreakerBoard, RetryBudget
-from openrouter_resilient.routing.faults import FAULTS, Kind, Scope
+from openrouter_resilient.routing.faults import FAULTS, Fault, Kind, Scope
 from openrouter_resilient.routing.step import Health, State
 
 from .building import A2, START, A, B, attempt, ended
@@ -242,6 +242,13 @@ class TestTheBoard:
 
         assert State.OPEN is board.health(A, START + 1).state
         assert State.CLOSED is board.health(A2, START + 1).state
+
+    def test_holds_a_used_up_day_of_free_requests_against_the_route_and_not_the_endpoint(self):
+        fault = Fault(Kind.FREE_QUOTA, retry_after=3600.0)
+        board = board_after(replace(ended(Kind.FREE_QUOTA, A, at=START), fault=fault))
+
+        assert board.health(A, START + 1).busy(START + 1)
+        assert not board.health(A2, START + 1).busy(START + 1)
 
     def test_takes_a_relayed_fault_as_a_sign_that_the_endpoint_is_up(self):
         board = board_after(*three(Kind.SERVER_ERROR))

@@ -189,7 +189,8 @@ class TestAQuickRetry:
         assert {
             Kind.REFUSED, Kind.UNRESOLVED, Kind.TLS, Kind.CONNECT_TIMEOUT, Kind.SILENT,
             Kind.STALLED, Kind.CONTEXT_TOO_LONG, Kind.UNKNOWN_MODEL, Kind.NO_PROVIDER,
-            Kind.UNAUTHORIZED, Kind.FORBIDDEN, Kind.NO_CREDIT, Kind.QUOTA, Kind.REDIRECTED,
+            Kind.FREE_QUOTA, Kind.UNAUTHORIZED, Kind.FORBIDDEN, Kind.NO_CREDIT, Kind.QUOTA,
+            Kind.REDIRECTED,
             Kind.UNEXPECTED_STATUS, Kind.TOO_BIG, Kind.ABANDONED,
         } == set(NEVER)  # fmt: skip
 
