@@ -114,15 +114,18 @@ class _Race:
         first = self._start(attempt)
         self._hedge_at = hedge_at(self._call.plan, attempt, first.started_at)
         try:
-            while self._flying:
-                lane = self._next_to_report()
-                if lane is not None and self._ends_it(lane):
-                    return self._settled(lane)
+            return self._watch()
         except BaseException:  # Ctrl-C above all: leave nothing behind, and let it through
             for lane in self._flying:
                 self._carrier.board.abandon(lane.attempt)
                 lane.hang_up()
             raise
+
+    def _watch(self) -> Answer | None:
+        while self._flying:
+            lane = self._next_to_report()
+            if lane is not None and self._ends_it(lane):
+                return self._settled(lane)
         return None
 
     def beside(self, attempt: Attempt, now: float) -> Attempt | None:
