@@ -43,6 +43,10 @@ class Abilities:
         Raises:
             InvalidStructuredOutput: no answer had the form; `.text` and `.error` say more.
             ResilientError, TypeError, ValueError: as `complete` does.
+
+        Example:
+            answer = client.parse("The first three primes?", list[int])
+            print(answer.value, answer.served)
         """
         from openrouter_resilient.features.parse import parse  # noqa: PLC0415  when first used
 
@@ -74,6 +78,13 @@ class Abilities:
 
         Raises:
             ResilientError, TypeError, ValueError: as `complete` does.
+
+        Example:
+            def add(a: int, b: int) -> int:
+                "Add two numbers."
+                return a + b
+
+            print(client.run_tools("What is 17 + 25?", tools=[add]))
         """
         from openrouter_resilient.features.tools import run_tools  # noqa: PLC0415  when first used
 
@@ -104,11 +115,15 @@ class Abilities:
             **params: everything else of the body (dimensions, provider, …).
 
         Returns:
-            The vectors, in the order of the texts; `.served` says who made them.
+            N lists of D floats, in the order of the N texts; `.served` says who made them.
 
         Raises:
             ConfigurationError: a fallback serves another model, or no key is set.
             ResilientError, TypeError, ValueError: as `complete` does.
+
+        Example:
+            vectors = client.embed(["Danube", "Rhine"])
+            print(len(vectors), len(vectors[0]), vectors.served)
         """
         from openrouter_resilient.features.embed import embed  # noqa: PLC0415  when first used
 

@@ -23,7 +23,14 @@ class Stream:
     """An answer that is still being given. Iterate it for text, or call `deltas()` for everything.
 
     Use it as a context manager, so that leaving early ends the generation (and, where the provider
-    supports that, its cost). Not to be shared between threads.
+    supports that, its cost). At the end of a notebook's cell it is shown there as it comes. Not to
+    be shared between threads.
+
+    Example:
+        with client.stream("Tell me about the Danube.") as stream:
+            for text in stream:
+                print(text, end="", flush=True)
+        print(stream.served)
     """
 
     def __init__(

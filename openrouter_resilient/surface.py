@@ -66,6 +66,11 @@ class Surface:
         Raises:
             ConfigurationError: a setting is malformed, or another run holds the checkpoint.
             BatchInterrupted: Ctrl-C; a KeyboardInterrupt with what came in `.results`.
+            OSError: the checkpoint cannot be written.
+
+        Example:
+            answers = client.map(["Name a river.", "Name a lake."], checkpoint="run.jsonl")
+            print([str(answer) for answer in answers])
         """
         from openrouter_resilient.features.batch import Way, ask_all  # noqa: PLC0415
 

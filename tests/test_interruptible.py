@@ -1,4 +1,4 @@
-"""Ctrl-C is dealt with wherever it comes: no loop jumps back outside of the `try` or `with` it is in.
+"""Ctrl-C is dealt with wherever it comes: no loop jumps back outside of what guards it.
 
 From 3.12 on CPython looks for signals where a loop jumps back, and where it has doubled the
 condition at a loop's end, it leaves that jump out of the table of what is caught: a lock would stay

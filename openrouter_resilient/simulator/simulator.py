@@ -156,7 +156,13 @@ class Simulator:
             upstream.heal()
 
     def latency(self, face: str, *, first_token: float = 0.0, between_tokens: float = 0.0) -> None:
-        """Set how slow a healthy answer is; OpenRouter sends comments or padding meanwhile."""
+        """Set how slow a healthy answer is; OpenRouter sends comments or padding meanwhile.
+
+        Args:
+            face: whose.
+            first_token: seconds until the first token.
+            between_tokens: seconds between two of them.
+        """
         self._upstream(face).pace = Pace(first_token, between_tokens)
 
     # what happened
