@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import inspect
-import os
 import pydoc
 import re
 import textwrap
@@ -13,7 +12,8 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 import openrouter_resilient
-from openrouter_resilient import Client, errors, simulator
+from openrouter_resilient import Client, errors
+from openrouter_resilient import simulator as simulators
 from openrouter_resilient.health.report import HealthReport, RouteHealth
 from openrouter_resilient.ledger.reconcile import Reconciled
 from openrouter_resilient.ledger.report import Latency, ModelCost, Report
@@ -25,7 +25,7 @@ UNIT = re.compile(r"\bsecond|\bUSD\b|\$|\bshare\b|\btime it took\b")
 
 def classes_and_functions():
     """Everything public that has a name of its own."""
-    for module in (openrouter_resilient, simulator):
+    for module in (openrouter_resilient, simulators):
         for name in module.__all__:
             value = getattr(module, name)
             if inspect.isfunction(value) or inspect.isclass(value):
@@ -49,11 +49,7 @@ def methods():
             function = getattr(value, "__func__", value)
             if inspect.isfunction(function):
                 yield f"{name}.{member}", function
-    for owner in (
-        Client,
-        openrouter_resilient.Ledger,
-        simulator.Simulator,
-    ):  # others are handed over
+    for owner in (Client, openrouter_resilient.Ledger, simulators.Simulator):  # made by a user
         yield f"{owner.__name__}.__init__", owner.__init__
 
 
@@ -153,7 +149,7 @@ def test_its_example_runs_as_it_stands(name, simulator, monkeypatch, capsys):
     for variable, value in simulator.environment().items():
         monkeypatch.setenv(variable, value)
     with Client() as client:
-        names = {**vars(openrouter_resilient), "client": client, "os": os}
+        names = {**vars(openrouter_resilient), "client": client, "Simulator": simulators.Simulator}
 
         exec(compile(example(EXAMPLES[name]), name, "exec"), names)  # noqa: S102  as a reader does
 
@@ -163,7 +159,9 @@ def test_its_example_runs_as_it_stands(name, simulator, monkeypatch, capsys):
 def test_the_ways_to_ask_all_have_an_example():
     asking = ("complete", "stream", "map", "parse", "run_tools", "embed")
 
-    assert {"Client", "llm_complete", *(f"Client.{name}" for name in asking)} <= set(EXAMPLES)
+    assert {"Client", "Simulator", "llm_complete", *(f"Client.{name}" for name in asking)} <= set(
+        EXAMPLES
+    )
 
 
 def test_the_help_of_complete_is_enough_to_use_it():

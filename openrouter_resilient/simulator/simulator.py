@@ -36,6 +36,11 @@ class Simulator:
         answer: what is answered: a text, or a function of the face's name and the request body
             that returns a text or a whole assistant message. By default a text with the prompt in
             it.
+
+    Example:
+        with Simulator() as simulator, Client(environment=simulator.environment()) as client:
+            simulator.outage("openrouter")
+            print(client.complete("hi").served)
     """
 
     def __init__(
