@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 KEPT = ("PATH", "HOME", "SYSTEMROOT")  # of the environment: no key, no proxy, no setting
-OWN = {"OPENROUTER_RESILIENT_DOTENV": "off", "PYTHONWARNINGS": "error"}
+OWN = {"OPENROUTER_RESILIENT_DOTENV": "off"}
 LONGEST_S = 120.0  # for a cell; they take seconds, and a busy machine a few more
 
 # What differs from run to run, and is of no matter.
