@@ -48,6 +48,10 @@ class Abilities:
         Raises:
             InvalidStructuredOutput: no answer had the form; `.text` and `.error` say more.
             ResilientError, TypeError, ValueError: as `complete` does.
+
+        Example:
+            answer = client.parse("The first three primes?", list[int])
+            print(answer.value, answer.served)
         """
         from openrouter_resilient.features.parse import parse  # noqa: PLC0415  when first used
 
@@ -79,6 +83,13 @@ class Abilities:
 
         Raises:
             ResilientError, TypeError, ValueError: as `complete` does.
+
+        Example:
+            def add(a: int, b: int) -> int:
+                "Add two numbers."
+                return a + b
+
+            print(client.run_tools("What is 17 + 25?", tools=[add]))
         """
         from openrouter_resilient.features.tools import run_tools  # noqa: PLC0415  when first used
 
@@ -111,12 +122,16 @@ class Abilities:
             **params: everything else of the body (dimensions, provider, …).
 
         Returns:
-            The vectors, in the order of the texts; `.served` says who made each batch, which is a
-            call of its own for whoever keeps a record.
+            N lists of D floats, in the order of the N texts; `.served` says who made each batch,
+            which is a call of its own for whoever keeps a record.
 
         Raises:
             ConfigurationError: a fallback serves another model, or no key is set.
             ResilientError, TypeError, ValueError: as `complete` does.
+
+        Example:
+            vectors = client.embed(["Danube", "Rhine"])
+            print(len(vectors), len(vectors[0]), vectors.served)
         """
         from openrouter_resilient.features.embed import embed  # noqa: PLC0415  when first used
 
@@ -168,7 +183,8 @@ class Abilities:
             executor: who asks, in place of threads: a process pool, or the executor of a Dask or
                 MPI cluster. The client travels to it without keys; each worker reads them from its
                 own environment.
-            progress: show a bar (with tqdm installed) or a line now and then on stderr.
+            progress: show a bar (in a notebook, or with tqdm installed), or a line now and then
+                on stderr.
             max_cost: USD, as reported, after which no further prompt is asked; what is under way
                 by then is still answered and paid.
             **params: as for `complete`, the same for every prompt.
@@ -179,6 +195,11 @@ class Abilities:
         Raises:
             ConfigurationError: a setting is malformed, or another run holds the checkpoint.
             BatchInterrupted: Ctrl-C; a KeyboardInterrupt with what came in `.results`.
+            OSError: the checkpoint cannot be written.
+
+        Example:
+            answers = client.map(["Name a river.", "Name a lake."], checkpoint="run.jsonl")
+            print([str(answer) for answer in answers])
         """
         from openrouter_resilient.features.batch import Way, ask_all  # noqa: PLC0415
 

@@ -34,7 +34,9 @@ def served_card(served: Served) -> str:
 
 
 def _served(served: Served) -> str:
-    lines = [f'<p style="{_SMALL}">served by <b>{escape(str(served))}</b></p>']
+    broken = bool(served.attempts) and bool(served.attempts[-1].fault) and not served.cached
+    verb = "broke off at" if broken else "served by"
+    lines = [f'<p style="{_SMALL}">{verb} <b>{escape(str(served))}</b></p>']
     if served.substituted:
         lines.append(f'<p style="{_SMALL}">in place of {escape(served.requested)}</p>')
     lines += [

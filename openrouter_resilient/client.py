@@ -48,7 +48,11 @@ DEADLINE_S = 120.0
 class Client(Abilities, Planner):
     """Asks for completions, and gets them whatever happens to a provider.
 
-    Thread-safe; make one and share it. Usable as a context manager.
+    Thread-safe; make one and share it. Usable as a context manager. Every time is in seconds.
+
+    Example:
+        with Client("openai/gpt-4o", fallbacks=["openai:gpt-4o"], deadline=30) as client:
+            print(client.complete("Name three rivers."))
     """
 
     def __init__(  # noqa: PLR0913  a client's settings, all but the first by name
@@ -113,7 +117,8 @@ class Client(Abilities, Planner):
             hedge_after: seconds without a token after which the next route is asked, too; the
                 first to speak wins. None: never.
             max_cost: USD, as reported, after which this client sends nothing more.
-            max_price: OpenRouter's `provider.max_price`, such as `{"prompt": 1, "completion": 2}`.
+            max_price: OpenRouter's `provider.max_price`, such as `{"prompt": 1, "completion": 2}`:
+                USD for a million tokens.
             cache_seconds: how long `complete` gives the same answer to the same request.
             stale_if_error: seconds more that it may do so while nobody answers.
             cache_entries, cache_bytes: how many answers are kept, and how large together.
@@ -214,24 +219,33 @@ class Client(Abilities, Planner):
             model, models: OpenRouter ids for this call, most preferred first; None: the client's.
             fallbacks: routes for this call; None: the client's.
             deadline: seconds for the whole call, failover included; None: the client's.
-            first_token_timeout: seconds; None: the client's.
+            first_token_timeout: seconds that an attempt may be silent while another route stands
+                behind it; None: the client's.
             wire: "whole" asks for one JSON body; None: the client's.
             hedge_after: seconds until the next route is asked, too; None: the client's.
             max_cost: USD, as reported, after which this call sends nothing more.
-            cache_seconds, stale_if_error: 0 for neither; None: the client's.
+            cache_seconds, stale_if_error: seconds that an answer to the same request serves again,
+                and longer while nobody answers; 0 for neither; None: the client's.
             **params: everything else of the chat-completions body (temperature, max_tokens,
                 provider, …), as OpenRouter spells it; `tools` may hold Python functions.
 
         Returns:
-            The completion; `.served` says who gave it. `.text` is empty if only tools are called.
+            The completion. `str()` of it, or `.text`, is the text, empty if only tools are called;
+            `.tool_calls` are those; `.served` says who gave it, what it cost (USD) and what was
+            tried; the rest is as in the `openai` package.
 
         Raises:
             ConfigurationError: no route can carry this request.
             TypeError, ValueError: the prompt or a parameter is malformed; nothing was sent.
             RequestRefused: the request itself is at fault; sent once, no fallback asked.
             DeadlineExceeded: nobody answered in time. `.history` has every attempt.
-            RoutesExhausted: every route had its turns.
+            RoutesExhausted: every route had its turns. `.history` has every attempt.
             SpendingCapReached: `max_cost` was reached before anybody answered.
+            NotRecorded: the client replays a recording in which this request is not.
+
+        Example:
+            answer = client.complete("Name three rivers.", system="One line.", temperature=0.2)
+            print(answer, answer.served)
 
         Source: https://openrouter.ai/docs/api_reference/errors-and-debugging (what a status means).
         """
@@ -259,10 +273,27 @@ class Client(Abilities, Planner):
         """Ask once, and hand the answer over as it comes.
 
         Failover is invisible until the first token; a break after it raises `StreamInterrupted`
-        from the iteration. Arguments and exceptions are those of `complete`.
+        from the iteration, and nothing is generated again. At the end of a notebook's cell a stream
+        is shown there as it comes.
+
+        Args:
+            prompt, system, model, models, fallbacks: as for `complete`.
+            deadline, first_token_timeout, hedge_after: seconds, as for `complete`.
+            max_cost: USD, as for `complete`.
+            **params: as for `complete`.
 
         Returns:
-            The stream, whose first token has come. Use it as a context manager.
+            The stream, whose first token has come. Iterate it for pieces of text; afterwards
+            `.completion` and `.served` are those of the whole. Use it as a context manager, so that
+            leaving early ends the generation.
+
+        Raises:
+            ResilientError, TypeError, ValueError: as `complete` does.
+
+        Example:
+            with client.stream("Tell me about the Danube.") as stream:
+                for text in stream:
+                    print(text, end="", flush=True)
         """
         call = self._call(
             prompt, system, params, listed(models) or listed(model), fallbacks, deadline,
@@ -294,6 +325,10 @@ class Client(Abilities, Planner):
 
         Args:
             pages: read the vendors' status pages, too, and put what they say beside it.
+
+        Returns:
+            A row a route, in their order: state, since when (seconds), last fault, who said so.
+            Print it, or let a notebook show it.
         """
         from openrouter_resilient.health.report import report_of  # noqa: PLC0415  when asked for
 

@@ -25,7 +25,13 @@ class Begun:
 
 @dataclass(frozen=True)
 class UpstreamAttempt:
-    """One attempt that OpenRouter itself made behind one of ours, as its metadata reports it."""
+    """One attempt that OpenRouter itself made behind one of ours, as its metadata reports it.
+
+    Attributes:
+        provider: who was asked; None if it does not say.
+        model: for which model; None if it does not say.
+        status: the HTTP status that came back; None if it does not say.
+    """
 
     provider: str | None
     model: str | None
@@ -43,10 +49,11 @@ class AttemptRecord:
         message: the server's words or the local cause; empty if it answered.
         status: the HTTP status of a refusal.
         seconds: how long it took.
-        model, provider, generation_id, request_id, cost: as the reply said; None if it did not.
+        model, provider, generation_id, request_id: as the reply said; None if it did not.
+        cost: USD, as the reply said; None if it did not.
         retry_after: seconds after which the server asked to be tried again.
         upstream: the attempts that OpenRouter made in its turn.
-        begun_seconds: when it began, counted from the beginning of the call.
+        begun_seconds: when it began, in seconds from the beginning of the call.
         prompt_tokens, completion_tokens: as the reply counted them; None if it did not.
         estimated: the cost was worked out from a price list, when the ledger was reconciled.
     """
@@ -98,16 +105,17 @@ class Served:
         substituted: another model than the first asked answered; None if the response did not say.
         attempts: every request of the call, oldest first.
         seconds: how long the call took.
-        first_token_seconds: until the first token; None where a whole body came.
+        first_token_seconds: seconds until the first token; None where a whole body came.
         warnings: what was dropped on the way to this endpoint.
         skipped: routes that this request could not take, and why.
+        finish_reason: why the answer ended, as reported ("stop", "length", …); None if the
+            response did not say.
         replayed: it came from a recording, and nobody was asked.
-        finish_reason: why the answer ended, as reported.
         cached: the client had this answer already, or another thread was being given it: nothing
             was sent for it, `cost` is 0, and `attempts` are only those that failed before it was
             used. All that is said of the answer itself is what its reply said.
         stale: it had expired, and was used because nobody answered.
-        age_seconds: how old a cached answer is; None for one that is not.
+        age_seconds: how old a cached answer is, in seconds; None for one that is not.
     """
 
     model: str | None

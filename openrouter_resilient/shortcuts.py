@@ -51,6 +51,9 @@ def llm_complete(
 
     Raises:
         ResilientError, TypeError, ValueError: as `Client.complete` does.
+
+    Example:
+        print(llm_complete("Name three rivers.", deadline=30))
     """
     return shared_client().complete(prompt, **options)
 

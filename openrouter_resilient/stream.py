@@ -23,7 +23,14 @@ class Stream:
     """An answer that is still being given. Iterate it for text, or call `deltas()` for everything.
 
     Use it as a context manager, so that leaving early ends the generation (and, where the provider
-    supports that, its cost). Not to be shared between threads.
+    supports that, its cost). At the end of a notebook's cell it is shown there as it comes. Not to
+    be shared between threads.
+
+    Example:
+        with client.stream("Tell me about the Danube.") as stream:
+            for text in stream:
+                print(text, end="", flush=True)
+        print(stream.served)
     """
 
     def __init__(
@@ -71,7 +78,7 @@ class Stream:
                     return
                 self._ready = self._exchange.advance()
             except Broken as broken:
-                self._break(broken.fault)
+                raise self._broken(broken.fault) from None  # its message says all of it
             except (
                 BaseException
             ):  # Ctrl-C above all: leave no connection behind, and let it through
@@ -119,6 +126,24 @@ class Stream:
         if self._completion is None:
             self._dropped(self._exchange)
 
+    def _ipython_display_(self) -> None:
+        """Show it in a notebook's cell as it comes, and at its end who gave it.
+
+        Raises:
+            NotImplementedError: this is no notebook, so that its repr is shown instead.
+            StreamInterrupted: it broke; what came before it is shown.
+        """
+        from openrouter_resilient.live import follow, in_notebook  # noqa: PLC0415  for notebooks
+
+        if not in_notebook():
+            raise NotImplementedError
+        with self:
+            follow(self.deltas(), self._bundle)
+
+    def _bundle(self) -> dict[str, str]:
+        so_far = self._completion or self._exchange.handed_over()
+        return {"text/html": so_far._repr_html_(), "text/plain": so_far.text}
+
     def __repr__(self) -> str:
         """Say whether it has ended, never what it says."""
         return f"<Stream, {'open' if self._completion is None else 'ended'}>"
@@ -130,7 +155,7 @@ class Stream:
         self._completion._served = served  # noqa: SLF001  one package; users may only read it
         return self._completion
 
-    def _break(self, fault: Fault) -> None:
+    def _broken(self, fault: Fault) -> StreamInterrupted:
         partial = self._end(fault)
         served = partial.served
         error = StreamInterrupted(
@@ -139,4 +164,4 @@ class Stream:
             history=served.attempts,
         )
         error.partial = partial
-        raise error
+        return error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 
 import pytest
@@ -13,6 +14,9 @@ from openrouter_resilient import Client
 from openrouter_resilient.simulator import Simulator
 
 pytest_plugins = ("pytester", "openrouter_resilient.simulator.pytest_plugin")
+
+# A run in the background begins with Ctrl-C ignored, and some tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PREFIXES = ("OPENROUTER", "OPENAI", "GROQ", "ANTHROPIC", "REDIS")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

@@ -25,7 +25,7 @@ LAYERS = (
     ),  # what the client loads late stands beside it
     ("call", "stream"),
     ("transports",),
-    ("telling", "observers"),
+    ("telling", "observers", "live"),
     ("health",),
     ("wire", "ledger"),
     ("endpoints",),

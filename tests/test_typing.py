@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 import re
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,12 +17,12 @@ import pytest
 
 import openrouter_resilient
 from openrouter_resilient import Client, simulator
-from openrouter_resilient.shapes import Shape
 
 ROOT = Path(openrouter_resilient.__file__).parent.parent
 MODULES = (openrouter_resilient, simulator)
 SAMPLE = Path(__file__).parent / "typing" / "api.py"
 
+OPERATORS = ("__getitem__", "__iter__", "__enter__", "__call__")
 # JSON as a server sent it, whose values nobody can have typed. All else has a type.
 UNTYPED = {
     "Delta.tool_calls",
@@ -31,6 +33,9 @@ UNTYPED = {
     "Answered.upstream_attempts",
     "Message.content",  # parts of it may be of a kind that is new
     "Model.fields",
+    "Abilities.parse",  # its second form: what a JSON Schema describes
+    "HealthReport.as_dicts",  # for `json.dumps`
+    "Report.as_json",  # the same
     "ToolCall.input",  # a function's arguments, as its own signature types them
     "ToolRun.messages",  # and what goes back to a server
     "image",
@@ -71,9 +76,32 @@ def test_mypy_has_nothing_to_say_in_strict_mode():
     assert "Success" in done.stdout, done.stdout + done.stderr
 
 
+def classes_by_name():
+    """Every class of the package, under the name that an annotation has for it."""
+    found = defaultdict(set)
+    for module in pkgutil.walk_packages(openrouter_resilient.__path__, "openrouter_resilient."):
+        if not module.name.endswith(("__main__", "pytest_plugin")):
+            for value in vars(importlib.import_module(module.name)).values():
+                if inspect.isclass(value) and value.__module__ == module.name:
+                    found[value.__name__].add(value)
+    return found
+
+
 def public_classes():
+    """Those that have a public name, and those that a user is handed by them, however far off."""
     named = [getattr(module, name) for module in MODULES for name in module.__all__]
-    return {value for value in [*named, Shape, *Shape.__subclasses__()] if inspect.isclass(value)}
+    waiting = [value for value in named if inspect.isclass(value) or inspect.isfunction(value)]
+    by_name, found = classes_by_name() | {value.__name__: {value} for value in waiting}, set()
+    while waiting:
+        value = waiting.pop()
+        if inspect.isclass(value) and value not in found:
+            found.add(value)
+            said = [words for _, words in members(value)]
+        else:
+            said = [getattr(value, "__annotations__", {}).get("return")]
+        for name in re.findall(r"\w+", " ".join(map(str, said))):
+            waiting += by_name.get(name, set()) - found
+    return found
 
 
 def returned(value):
@@ -83,28 +111,30 @@ def returned(value):
     return getattr(value, "__func__", value)
 
 
-def annotations():
-    """What each public function, property and field is said to be."""
+def members(owner):
+    """What each public field, property and method of a class is said to be, or to return."""
+    for ancestor in owner.__mro__:
+        if not ancestor.__module__.startswith("openrouter_resilient."):
+            continue
+        for name, said in inspect.get_annotations(ancestor).items():
+            if name[0] != "_" and not name.startswith("model_"):
+                yield f"{ancestor.__name__}.{name}", said
+        for name, member in list(vars(ancestor).items()):
+            function = returned(member)
+            if inspect.isfunction(function) and (name in OPERATORS or name[0] != "_"):
+                yield f"{ancestor.__name__}.{name}", function.__annotations__.get("return")
+
+
+def public_annotations():
+    found = {}
     for module in MODULES:
         for name in module.__all__:
             value = getattr(module, name)
             if inspect.isfunction(value):
-                yield name, value.__annotations__.get("return")
+                found[name] = value.__annotations__.get("return")
     for owner in public_classes():
-        for name, said in inspect.get_annotations(owner).items():
-            yield f"{owner.__name__}.{name}", said
-        for name, member in list(vars(owner).items()):
-            function = returned(member)
-            if inspect.isfunction(function) and (name == "__getitem__" or name[0] != "_"):
-                yield f"{owner.__name__}.{name}", function.__annotations__.get("return")
-
-
-def public_annotations():
-    return {
-        name: said
-        for name, said in annotations()
-        if not name.partition(".")[2].startswith(("_", "model_")) or name.endswith("__getitem__")
-    }
+        found.update(members(owner))
+    return found
 
 
 def test_no_any_leaks_out_of_the_public_api():

@@ -137,9 +137,8 @@ class _Batch:
                 executor = Threads(self._workers)
                 stack.callback(executor.shutdown, cancel_futures=True)
             try:
-                while executor and (self._pending or self._flying):
-                    self._send(executor)
-                    self._land()
+                if executor:
+                    self._go_through(executor)
             except BaseException as error:
                 for future, _ in self._flying.values():
                     future.cancel()
@@ -147,6 +146,11 @@ class _Batch:
                     raise self._interrupted() from None
                 raise
         return [result for result in self._results if result is not None]
+
+    def _go_through(self, executor: Executor) -> None:
+        while self._pending or self._flying:
+            self._send(executor)
+            self._land()
 
     def _send(self, executor: Executor) -> None:
         """As many as may be under way now."""

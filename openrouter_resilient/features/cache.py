@@ -164,7 +164,7 @@ class Cache:
             return
         with self._lock:
             self._kept[key] = entry
-            while len(self._kept) > self._entries:
+            for _ in range(len(self._kept) - self._entries):
                 self._kept.popitem()
 
     def _look(self, key: str, seconds: float) -> _Entry | None:

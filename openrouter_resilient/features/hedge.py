@@ -117,16 +117,19 @@ class _Race:
         first = self._start(attempt)
         self._hedge_at = hedge_at(self._call.plan, attempt, first.started_at)
         try:
-            while self._flying:
-                lane = self._next_to_report()
-                if lane is not None and self._ends_it(lane):
-                    return self._settled(lane)
+            return self._watch()
         except BaseException:  # Ctrl-C above all: leave nothing behind, and let it through
             for lane in self._flying:
                 self._carrier._abandon(lane.attempt)
                 lane.hang_up()
             self._call.cut_short = tuple(map(self._cut_off, self._flying))
             raise
+
+    def _watch(self) -> Answer | None:
+        while self._flying:
+            lane = self._next_to_report()
+            if lane is not None and self._ends_it(lane):
+                return self._settled(lane)
         return None
 
     def beside(self, attempt: Attempt, now: float) -> Attempt | None:

@@ -64,7 +64,7 @@ class Model:
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def can(self, ability: str) -> bool:
-        """Whether some provider of it knows a parameter, or it takes what is asked ("image")."""
+        """Whether it has an ability: a parameter that some provider knows, or what it takes."""
         return ability in self.abilities or ability in self.takes
 
 
@@ -105,7 +105,12 @@ class Models(Sequence[Model]):
         return key in self._by_id() if isinstance(key, str) else key in self.listed
 
     def search(self, text: str = "", *abilities: str) -> Models:
-        """Those with a text in their id or name, and all of the abilities."""
+        """Those with a text in their id or name, and all of the abilities.
+
+        Args:
+            text: in letters of any case; empty for all.
+            *abilities: as `Model.can` takes them, such as "tools", "reasoning" or "image".
+        """
         wanted = text.lower()
         found = (
             model
@@ -127,6 +132,10 @@ class Models(Sequence[Model]):
             ):
                 return f"none of its models takes parts of the kind {kind}"
         return None
+
+    def __repr__(self) -> str:
+        """Say how many there are; print them for a table."""
+        return f"<{len(self):,} models{', of the last list that came' * self.stale}>"
 
     def __str__(self) -> str:
         """A table for a terminal."""

@@ -1,12 +1,13 @@
-"""How far a batch is: a bar where tqdm is installed, a plain line now and then where it is not."""
+"""How far a batch is: a bar in a notebook and, with tqdm, in a terminal; else plain lines."""
 
 from __future__ import annotations
 
 import sys
-import warnings
 from collections import Counter
-from typing import Any
+from html import escape
+from typing import Protocol
 
+from openrouter_resilient.live import Spot, in_notebook
 from openrouter_resilient.shapes import Completion
 from openrouter_resilient.wire.clock import Clock
 
@@ -14,7 +15,7 @@ EVERY_S = 5.0  # between two plain lines
 
 
 class Progress:
-    """What has come so far, shown on stderr."""
+    """What has come so far, and a meter that shows it."""
 
     def __init__(self, total: int, clock: Clock, *, shown: bool) -> None:
         """Begin at nothing.
@@ -24,14 +25,10 @@ class Progress:
             clock: tells when the next plain line is due.
             shown: False to keep quiet.
         """
-        self._total = total
-        self._clock = clock
-        self._shown = shown
         self._served: Counter[str] = Counter()
         self._failed = 0
         self._cost = 0.0
-        self._bar = _make_bar(total) if shown else None
-        self._due_at = clock.now() + EVERY_S
+        self._meter = _make_meter(total, clock) if shown else None
 
     def add(self, result: Completion | Exception, cost: float) -> None:
         """One more has come; `cost` in USD, as reported."""
@@ -40,18 +37,11 @@ class Progress:
             self._served["the cache" if result.served.cached else result.served.endpoint] += 1
         else:
             self._failed += 1
-        if self._bar is not None:
-            self._bar.set_postfix_str(str(self), refresh=False)
-            self._bar.update()
-        elif self._shown and self._clock.now() >= self._due_at:
-            self._say()
+        self._show(last=False)
 
     def close(self) -> None:
         """Show where it ended."""
-        if self._bar is not None:
-            self._bar.close()
-        elif self._shown:
-            self._say()
+        self._show(last=True)
 
     def __str__(self) -> str:
         """Who served how many, how many failed, and what it cost so far."""
@@ -59,21 +49,62 @@ class Progress:
         failed = f"{self._failed:,} failed" if self._failed else ""
         return "; ".join(filter(None, (served, failed, f"${self._cost:.4f}")))
 
-    def _say(self) -> None:
-        self._due_at = self._clock.now() + EVERY_S
-        count = self._served.total() + self._failed
-        sys.stderr.write(f"{count:,} of {self._total:,}: {self}\n")
+    def _show(self, *, last: bool) -> None:
+        if self._meter is not None:
+            self._meter(self._served.total() + self._failed, str(self), last=last)
 
 
-def _make_bar(total: int) -> Any:
-    """Tqdm's bar for a terminal or a notebook; None, so plain lines, where tqdm is not installed.
+class Meter(Protocol):
+    """Shows how many are done, and what there is to say of them."""
+
+    def __call__(self, done: int, words: str, *, last: bool) -> None:
+        """Show it, if it is due or the last."""
+
+
+def _make_meter(total: int, clock: Clock) -> Meter:
+    if in_notebook():  # where tqdm's own bar needs widgets, and leaves none in a saved notebook
+        return _in_cell(total)
+    return _bar(total) or _lines(total, clock)
+
+
+def _in_cell(total: int) -> Meter:
+    spot = Spot()
+
+    def show(done: int, words: str, *, last: bool) -> None:
+        text = f"{done:,} of {total:,}: {words}"
+        bar = f'<progress value="{done}" max="{total or 1}"></progress> {escape(text)}'
+        spot.show(lambda: {"text/html": bar, "text/plain": text}, last=last)
+
+    return show
+
+
+def _bar(total: int) -> Meter | None:
+    """Tqdm's bar; None where it is not installed.
 
     `pip install 'openrouter_resilient[notebook]'` brings it.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns where a notebook lacks its widgets
-            from tqdm.auto import tqdm  # noqa: PLC0415  an extra, loaded where it is used
+        from tqdm import tqdm  # noqa: PLC0415  an extra, loaded where it is used
     except ImportError:
         return None
-    return tqdm(total=total, unit=" prompts")
+    bar = tqdm(total=total, unit=" prompts")
+
+    def show(done: int, words: str, *, last: bool) -> None:
+        bar.set_postfix_str(words, refresh=False)
+        bar.update(done - bar.n)
+        if last:
+            bar.close()
+
+    return show
+
+
+def _lines(total: int, clock: Clock) -> Meter:
+    due_at = clock.now() + EVERY_S
+
+    def show(done: int, words: str, *, last: bool) -> None:
+        nonlocal due_at
+        if last or clock.now() >= due_at:
+            due_at = clock.now() + EVERY_S
+            sys.stderr.write(f"{done:,} of {total:,}: {words}\n")
+
+    return show

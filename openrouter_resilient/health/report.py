@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from openrouter_resilient.health.sharing import RedisSharing
 from openrouter_resilient.health.status_pages import Page, read_pages
@@ -63,8 +63,12 @@ class HealthReport(Sequence[RouteHealth]):
     routes: tuple[RouteHealth, ...]
     shared: bool
 
-    def __getitem__(self, place: Any) -> Any:
-        """The row at a place."""
+    @overload
+    def __getitem__(self, place: int) -> RouteHealth: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[RouteHealth, ...]: ...
+    def __getitem__(self, place: int | slice) -> RouteHealth | tuple[RouteHealth, ...]:
+        """The row at a place, or some."""
         return self.routes[place]
 
     def __len__(self) -> int:

@@ -98,7 +98,7 @@ class Ledger:
         """The numbers of a period: availability, who served, latency, cost.
 
         Args:
-            since: such as `30d` or `2026-11-01`; None: all that is recorded.
+            since: such as `30d` or `2026-11-01`, or seconds since 1970; None: all that is recorded.
             until: seconds since 1970; None: now.
 
         Raises:
@@ -120,7 +120,8 @@ class Ledger:
         answers of direct endpoints are estimated from OpenRouter's price list and marked so.
 
         Args:
-            since: how far back; OpenRouter does not keep generations for ever.
+            since: how far back, as for `report`; OpenRouter does not keep generations for ever. In
+                seconds since 1970, if it is a number.
 
         Raises:
             ConfigurationError: the ledger has no client, or its file cannot be used.

@@ -41,10 +41,12 @@ class ModelCost:
     """What a model's attempts used and cost.
 
     Attributes:
+        endpoint: whom they asked.
         model: as the replies named it; None where nothing came.
+        attempts: how many.
         prompt_tokens, completion_tokens: as far as they were reported; None where none were.
-        known_usd: what is known of the cost, None where nothing is; of it
-            `estimated_usd` from a price list.
+        known_usd: what is known of the cost, None where nothing is.
+        estimated_usd: of that, from a price list.
         unknown: attempts that may have been billed and of which nobody has said how much.
         failover_usd: of the known cost, what attempts did cost that gave no answer.
     """
@@ -115,6 +117,8 @@ class Report:
         from openrouter_resilient.ledger.words import as_text  # noqa: PLC0415  it imports this
 
         return as_text(self)
+
+    __repr__ = __str__
 
     def as_json(self) -> dict[str, Any]:
         """Everything, in plain types."""

@@ -121,6 +121,10 @@ class LedgerFile:
             self._catch_up()
             self._let_go()
 
+    def __del__(self) -> None:
+        """Let go of the file; from Python 3.13 on the collector would complain if it had to."""
+        self._let_go()
+
     def begin_anew(self) -> None:
         """In a forked child: the parent's connection must neither be used nor closed."""
         _PARENTS.append(self._connection)

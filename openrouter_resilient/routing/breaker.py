@@ -203,13 +203,7 @@ class BreakerBoard:
     def hear(self, words: Mapping[str, Word], now: float) -> None:
         """Learn what others say; of whom they no longer speak, nothing is known elsewhere."""
         with self._lock:
-            for endpoint in [name for name in self._heard if name not in words]:
-                del self._heard[endpoint]
-            for endpoint, word in words.items():
-                if endpoint in self._heard or not word.up:
-                    self._heard.setdefault(endpoint, Breaker()).heed(word, now)
-                if endpoint in self._breakers:
-                    self._breakers[endpoint].hurry(word, now)
+            self._hear_locked(words, now)
 
     def last(self, route: Route) -> Outcome | None:
         """The last outcome on a route; None if it was not asked."""
@@ -257,6 +251,15 @@ class BreakerBoard:
             self._breakers.setdefault(route.endpoint, Breaker()),
             self._breakers.setdefault(str(route), Breaker()),
         )
+
+    def _hear_locked(self, words: Mapping[str, Word], now: float) -> None:
+        for endpoint in [name for name in self._heard if name not in words]:
+            del self._heard[endpoint]
+        for endpoint, word in words.items():
+            if endpoint in self._heard or not word.up:
+                self._heard.setdefault(endpoint, Breaker()).heed(word, now)
+            if endpoint in self._breakers:
+                self._breakers[endpoint].hurry(word, now)
 
     def _all_locked(self, route: Route) -> tuple[Breaker, ...]:
         heard = self._heard.get(route.endpoint)

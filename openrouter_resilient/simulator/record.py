@@ -23,7 +23,16 @@ REQUEST_HEADERS = ("x-request-id", "request-id")
 
 @dataclass(frozen=True)
 class Answered:
-    """What the simulator said on the wire; None where nothing of that kind was said."""
+    """What the simulator said on the wire; None where nothing of that kind was said.
+
+    Attributes:
+        model, provider, generation_id, request_id, finish_reason: as said.
+        text: of the answer; not in the repr.
+        cost: in USD.
+        usage: the token counts.
+        upstream_attempts: OpenRouter's own, from its metadata.
+        status: the HTTP status.
+    """
 
     model: str | None = None
     provider: str | None = None
@@ -39,7 +48,18 @@ class Answered:
 
 @dataclass(frozen=True)
 class Received:
-    """One request as it arrived; `at` is on the monotonic clock. The repr shows no key, no body."""
+    """One request as it arrived. The repr shows no key, no body.
+
+    Attributes:
+        number: counted from 1, over all faces.
+        at: when, in seconds on the monotonic clock.
+        face: whom it asked: "openrouter", "openai", "groq" or "anthropic".
+        method, path, headers, body: of the request; the names of headers in small letters, the
+            body None where it is no JSON.
+        key: that it carried.
+        fault: the name of the fault it was struck with; None if it was answered in health.
+        answered: what was said to it; None while nothing was.
+    """
 
     number: int
     at: float

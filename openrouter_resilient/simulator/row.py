@@ -48,8 +48,17 @@ class Pattern:
 class Row:
     """One fault: its name, the kind a client should call it, where it was seen, what plays it.
 
-    `kind` is "" where the client must get its answer, and is meant for a streamed call; the
-    whole-body form of a stream fault is the nearest there is.
+    Attributes:
+        name: what `Simulator.play` takes.
+        family: the file it stands in.
+        kind: of fault that a client should make of it in a streamed call; "" where it must get its
+            answer. The whole-body form of a stream fault is the nearest there is.
+        seen: where it was seen, or is documented.
+        play: what plays it.
+        options: what may be set, and to what it is set otherwise; seconds where it is a time.
+        when: it strikes: "port", "accept" or "request".
+        status: the HTTP status that it answers; 0 if it answers none.
+        url: what a client is given as base URL while it is played.
     """
 
     name: str

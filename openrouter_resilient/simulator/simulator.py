@@ -36,6 +36,11 @@ class Simulator:
         answer: what is answered: a text, or a function of the face's name and the request body
             that returns a text or a whole assistant message. By default a text with the prompt in
             it.
+
+    Example:
+        with Simulator() as simulator, Client(environment=simulator.environment()) as client:
+            simulator.outage("openrouter")
+            print(client.complete("hi").served)
     """
 
     def __init__(
@@ -156,7 +161,13 @@ class Simulator:
             upstream.heal()
 
     def latency(self, face: str, *, first_token: float = 0.0, between_tokens: float = 0.0) -> None:
-        """Set how slow a healthy answer is; OpenRouter sends comments or padding meanwhile."""
+        """Set how slow a healthy answer is; OpenRouter sends comments or padding meanwhile.
+
+        Args:
+            face: whose.
+            first_token: seconds until the first token.
+            between_tokens: seconds between two of them.
+        """
         self._upstream(face).pace = Pace(first_token, between_tokens)
 
     # what happened

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,14 @@ def test_each_commands_help_has_its_examples_and_the_exit_codes(command, capsys)
     assert examples
     assert [example for example in examples if example not in told] == []
     assert EXITS[-1].meaning in told
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_each_option_says_what_it_is_for(command):
+    parser = ArgumentParser()
+    load(command).add_arguments(parser)
+
+    assert [action.dest for action in parser._actions if not action.help] == []
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)

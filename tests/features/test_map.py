@@ -247,7 +247,7 @@ def test_a_bar_is_shown_where_tqdm_is(make_client, capsys):
 
 
 def test_plain_lines_are_shown_where_it_is_not(simulator, make_client, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setattr(progress, "EVERY_S", 0.0)
     simulator.play("openrouter", "status_422", times=1)
 

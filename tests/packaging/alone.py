@@ -35,8 +35,24 @@ for script in metadata.distribution("openrouter_resilient").entry_points.select(
 ):
     assert callable(script.load()), script
 
-from openrouter_resilient import Client, Chaos, StreamInterrupted, llm_complete
+from openrouter_resilient import Chaos, Client, ConfigurationError, llm_complete
+from openrouter_resilient.ledger.pictures import strip
+from openrouter_resilient.ledger.telemetry import Telemetry
 from openrouter_resilient.simulator import Simulator
+
+
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+def asks_for(extra, use):  # at the moment it is needed
+    try:
+        use()
+    except ConfigurationError as error:
+        assert f"pip install 'openrouter_resilient[{extra}]'" in str(error), error
+    else:
+        raise AssertionError(f"{extra} is not missed")
+
 
 with Simulator() as simulator:
     os.environ.update(simulator.environment())
@@ -46,6 +62,20 @@ with Simulator() as simulator:
         assert "openai" == client.complete("hi").served.endpoint
     with Client() as client, client.stream("hi") as stream:
         assert "".join(stream) and "openai" == stream.served.endpoint
+    simulator.heal()
+    with Client(ledger="calls.db", cache_seconds=9) as client:
+        assert isinstance(client.parse("hi", list[int]).value, list)
+        assert client.run_tools("hi", tools=[add]).finished
+        assert 2 == len(client.embed(["a", "b"]))
+        assert client.models().search("claude")
+        assert ["openrouter"] * 3 == [a.served.endpoint for a in client.map(["a", "b", "c"])]
+        assert client.explain("hi").rows and len(client.health())
+        report = client.ledger.report()
+        assert report.availability.good == report.calls > 4
+        assert "openrouter_resilient[notebook]" in report.as_html()
+    asks_for("notebook", lambda: strip(report))
+    asks_for("otel", Telemetry)
+    asks_for("redis", lambda: Client(redis_url="redis://127.0.0.1:1"))
 for name in list(os.environ):
     if name.endswith("_API_KEY"):
         del os.environ[name]
@@ -68,6 +98,8 @@ def main(folder):
         done = subprocess.run(
             used, cwd=empty, env=names, check=True, text=True, stdout=subprocess.PIPE
         )
+        drill = [str(python.parent / "openrouter-resilient"), "drill", "--json"]
+        subprocess.run(drill, cwd=empty, env=names, check=True, stdout=subprocess.DEVNULL)
     missing = {name for name in CORE if name not in done.stdout}
     if missing:
         sys.exit(f"not installed: {missing}; what is there: {done.stdout}")

@@ -21,7 +21,7 @@ EXTRAS = {
 }
 CORE = {"requests", "urllib3", "pydantic", "cachetools", "dotenv", "openrouter_resilient"}
 BROUGHT = {"typing_extensions", "pydantic_core", "certifi"}  # by pydantic and requests
-LOADED_BY = {"pytest"}  # it loads the plugin itself, so it is there
+LOADED_BY = {"pytest", "IPython"}  # they call what imports them, so they are there
 NEW = {"tomllib"}  # of the standard library of a later Python
 
 

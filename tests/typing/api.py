@@ -36,6 +36,7 @@ from openrouter_resilient import (
     image,
     llm_complete,
 )
+from openrouter_resilient.health.report import HealthReport, RouteHealth
 from openrouter_resilient.simulator import Received, Simulator
 
 client = Client(
@@ -107,6 +108,11 @@ parsed = client.parse("hi", River, system="Be brief.")
 assert_type(parsed, Parsed[River])
 assert_type(parsed.value, River)
 assert_type(client.parse("hi", {"type": "object"}).value, Any)
+
+health = client.health(pages=True)
+assert_type(health, HealthReport)
+assert_type(health[0], RouteHealth)
+assert_type([row.latency for row in health], list[float | None])
 
 run = client.run_tools("hi", tools=[add], max_steps=3)
 assert_type(run, ToolRun)
