@@ -345,7 +345,9 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
         **endpoint.headers,
     }
     key = _bare_key(endpoint)
-    return {**headers, **dialect.sign(key)} if key else headers
+    signed = {**headers, **dialect.sign(key)} if key else headers
+    once = {name.lower(): (name, value) for name, value in signed.items()}  # the last one counts
+    return dict(once.values())
 
 
 def _bare_key(endpoint: Endpoint) -> str | None:
