@@ -37,6 +37,7 @@ from openrouter_resilient.wire.masking import masked
 from openrouter_resilient.wire.transport import Transport
 
 Answer = tuple[Exchange, list[Delta]]
+ENCODER = json.JSONEncoder(allow_nan=False)  # `json.dumps` would make one for each call
 
 
 class Meter(Protocol):
@@ -205,7 +206,8 @@ class Carrier:
         self._record(call, attempt, exchange, started_at, None, ended=drain)
         if drain:
             exchange.close()
-        exchange.commit(call.plan.limits.stall)
+        else:
+            exchange.commit(call.plan.limits.stall)
         return exchange, ready
 
     def _open(self, call: Call, attempt: Attempt) -> Exchange:
@@ -216,7 +218,7 @@ class Carrier:
         reply = self._transport.post(
             f"{endpoint.base_url}{form.path}",
             self._headers[endpoint.name],
-            json.dumps(body, allow_nan=False).encode(),
+            ENCODER.encode(body).encode(),
             until=min(attempt.first_token_by, call.plan.deadline.at),
         )
         reader = form.read(attempt.route)
