@@ -152,12 +152,13 @@ class BreakerBoard:
             if self._heard:
                 known.append(self._heard.get(route.endpoint))
             healths = [breaker.health(now) for breaker in known if breaker is not None]
-        if all(health is WELL for health in healths):
-            return WELL
+        bad = [health for health in healths if health is not WELL]
+        if len(bad) < 2:
+            return bad[0] if bad else WELL
         return Health(
-            state=max((health.state for health in healths), key=_BADNESS.index),
-            reopens_at=max(health.reopens_at for health in healths),
-            not_before=max(health.not_before for health in healths),
+            state=max((health.state for health in bad), key=_BADNESS.index),
+            reopens_at=max(health.reopens_at for health in bad),
+            not_before=max(health.not_before for health in bad),
         )
 
     def begin(self, attempt: Attempt, now: float) -> bool:

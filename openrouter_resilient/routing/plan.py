@@ -32,6 +32,10 @@ class Route:
         """Its name."""
         return self.name
 
+    def __hash__(self) -> int:
+        """Of its name: a text remembers its hash, a tuple works it out each time."""
+        return hash(self.name)
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -273,16 +273,17 @@ class _Situation:
     def waiting(self, turn: int) -> list[Route]:
         """Those that may still be asked in this round, and before the deadline."""
         had = {outcome.attempt.route for outcome in self.history if outcome.attempt.turn == turn}
+        begins_at, deadline = self.round_starts_at(turn), self.plan.deadline
         return [
             route
             for route in self.usable()
             if route not in had
-            and self.plan.deadline.remaining(self.ready_at(route, turn)) >= MIN_USEFUL_S
+            and deadline.remaining(max(begins_at, self.asked_for_at(route))) >= MIN_USEFUL_S
         ]
 
     def ready_at(self, route: Route, turn: int) -> float:
         """The instant at which it may be asked in this round."""
-        return max(self.now, self.round_starts_at(turn), self.asked_for_at(route))
+        return max(self.round_starts_at(turn), self.asked_for_at(route))
 
     def usable(self) -> list[Route]:
         """The routes that this call's own trail does not rule out."""
@@ -307,17 +308,17 @@ class _Situation:
         if turn == 1 or any(outcome.attempt.turn == turn for outcome in self.history):
             return self.now
         last = self.history[-1]
-        return last.ended_at + BACKOFF_S * 2.0 ** (turn - 2) * (0.5 + last.jitter / 2)
+        backoff = BACKOFF_S * 2.0 ** (turn - 2) * (0.5 + last.jitter / 2)
+        return max(self.now, last.ended_at + backoff)
 
     def asked_for_at(self, route: Route) -> float:
         """The instant before which the server asked not to be called again, on this route."""
-        instants = [self.health(route).not_before]
-        instants += [
-            outcome.ended_at + outcome.fault.retry_after
-            for outcome in self.history
-            if outcome.attempt.route == route and outcome.fault and outcome.fault.retry_after
-        ]
-        return max(instants)
+        instant = self.health(route).not_before
+        for outcome in self.history:
+            fault = outcome.fault
+            if outcome.attempt.route == route and fault and fault.retry_after:
+                instant = max(instant, outcome.ended_at + fault.retry_after)
+        return instant
 
 
 def _quick_wait(last: Outcome) -> float | None:
