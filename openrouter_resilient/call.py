@@ -12,7 +12,7 @@ from weakref import WeakSet
 from pydantic import SecretStr
 
 from openrouter_resilient._version import __version__
-from openrouter_resilient.endpoints.forms import dialect_of, form_of, to_wire
+from openrouter_resilient.endpoints.forms import dialect_of, form_of
 from openrouter_resilient.endpoints.table import Endpoint
 from openrouter_resilient.observers import Observers, tell_what_waits
 from openrouter_resilient.routing.breaker import BreakerBoard, RetryBudget
@@ -212,17 +212,17 @@ class Carrier:
 
     def _open(self, call: Call, attempt: Attempt) -> Exchange:
         """Send the request, in its endpoint's dialect."""
-        endpoint = self._endpoints[attempt.route.endpoint]
-        form = form_of(call.request, endpoint)
-        body, call.warnings = to_wire(call.request, endpoint, attempt.route, stream=call.stream)
+        request, route = call.request, attempt.route
+        endpoint = self._endpoints[route.endpoint]
+        form = form_of(request, endpoint)
+        body, call.warnings = form.write(request, route, endpoint.dialect, stream=call.stream)
         reply = self._transport.post(
             f"{endpoint.base_url}{form.path}",
             self._headers[endpoint.name],
             ENCODER.encode(body).encode(),
             until=min(attempt.first_token_by, call.plan.deadline.at),
         )
-        reader = form.read(attempt.route)
-        return Exchange(reply, attempt, call.plan.deadline, self.clock, reader)
+        return Exchange(reply, attempt, call.plan.deadline, self.clock, form.read(route))
 
     def _receive(self, exchange: Exchange, ready: list[Delta], *, drain: bool) -> list[Delta]:
         """Read on, until as much is there as must be good before the attempt counts."""

@@ -178,7 +178,7 @@ def next_step(
     return here.quick_retry() or here.next_turn()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Situation:
     """What a decision rests on; the rules are its methods, in the order they are asked."""
 
@@ -264,9 +264,11 @@ class _Situation:
 
     def round(self) -> tuple[int, list[Route]]:
         """The current round, and the routes still to have their turn in it; empty at the end."""
-        turn = max((outcome.attempt.turn for outcome in self.history), default=1)
+        if not self.history:
+            return 1, self.waiting(1)
+        turn = max(outcome.attempt.turn for outcome in self.history)
         waiting = self.waiting(turn)
-        if waiting or not self.history or turn >= self.plan.limits.rounds:
+        if waiting or turn >= self.plan.limits.rounds:
             return turn, waiting
         return turn + 1, self.waiting(turn + 1)
 

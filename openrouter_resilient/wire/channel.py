@@ -163,6 +163,8 @@ class _Reply:
     def _plain(self) -> bytes:
         if self._encoding not in ("", "identity"):
             raise Broken(Fault(Kind.UNREADABLE, "an encoding that was not asked for"))
+        if self._raw.length_remaining == 0:  # all that was announced has come
+            return b""
         data: bytes = self._raw.read1(READ_BYTES)
         return data
 

@@ -247,7 +247,7 @@ class Exchange:
         elif not text:
             self._body.clear()
         else:
-            self._is_body = not any(start.startswith(text) for start in EVENT_STARTS)
+            self._is_body = text[:1] == b"{" or not any(s.startswith(text) for s in EVENT_STARTS)
 
     def _take_events(self, decoder: SSEDecoder, data: bytes, deltas: list[Delta]) -> None:
         for payload in decoder.feed(data) if data else decoder.flush():
