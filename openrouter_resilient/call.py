@@ -29,7 +29,7 @@ from openrouter_resilient.routing.step import (
     next_step,
 )
 from openrouter_resilient.served import Begun, Served, make_served
-from openrouter_resilient.shapes import Completion, Delta, Request
+from openrouter_resilient.shapes import Completion, Delta, Request, finish_shapes
 from openrouter_resilient.telling import error_for, log_fault, log_served
 from openrouter_resilient.wire.clock import Clock
 from openrouter_resilient.wire.exchange import Exchange, Reply
@@ -360,9 +360,11 @@ _CARRIERS: WeakSet[Carrier] = WeakSet()
 
 
 def _before_fork() -> None:
-    """Let no other thread be building the shape of an answer: the child would wait for its lock."""
+    """Make and load now what a first answer needs: a child would wait for another thread's lock."""
     if _CARRIERS:
-        Completion.model_rebuild()
+        from openrouter_resilient.wire import channel  # noqa: F401, PLC0415  and requests with it
+
+        finish_shapes()
 
 
 def _after_fork() -> None:

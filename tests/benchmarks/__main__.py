@@ -55,7 +55,9 @@ def main() -> int:
             "skipped": company.skipped,
             "results": [asdict(result) for result in results],
         }  # fmt: skip
-        (given.json or STORED).write_text(json.dumps(whole_run, indent=1, ensure_ascii=False) + "\n")
+        (given.json or STORED).write_text(
+            json.dumps(whole_run, indent=1, ensure_ascii=False) + "\n"
+        )
     return 1 if missed else 0
 
 

@@ -215,7 +215,9 @@ def as_the_work_grows(company: Company) -> Iterator[Result]:
     """How the cost of a call grows with the work, and whether as it should."""
     scene = "as the work grows"
     sizes = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
-    turns = {size: Turn(OURS, "whole", f"bytes:{size}", 3 if size > 10**6 else 10) for size in sizes}
+    turns = {
+        size: Turn(OURS, "whole", f"bytes:{size}", 3 if size > 10**6 else 10) for size in sizes
+    }
     took = company.seconds({str(size): turn for size, turn in turns.items()}, rounds=9)
     for size in sizes:
         yield took[str(size)].times(MS).told(scene, f"a reply of {size:,} bytes", "ms")
@@ -244,7 +246,9 @@ def as_the_work_grows(company: Company) -> Iterator[Result]:
         each = took[str(count)].per(count * CALLS_A_THREAD)
         yield each.told(scene, f"{count} threads, a server that takes 20 ms", "calls/s")
     ratio = took["1"].times(16) / took["16"]
-    yield ratio.told(scene, "sixteen threads in place of one, times as many calls", bound=12.0, least=True)
+    yield ratio.told(
+        scene, "sixteen threads in place of one, times as many calls", bound=12.0, least=True
+    )
 
 
 def _closure(names: list[str]) -> set[str]:
