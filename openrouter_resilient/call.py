@@ -81,6 +81,7 @@ class Call:
     Attributes:
         meters: what counts its cost.
         race: what makes its attempts; None for one after the other.
+        cut_short: the attempts that were under way when Ctrl-C came.
     """
 
     request: Request
@@ -91,7 +92,7 @@ class Call:
     warnings: tuple[str, ...] = ()
     meters: tuple[Meter, ...] = ()
     race: Race | None = None
-    cut_short: Begun | None = None
+    cut_short: tuple[Begun, ...] = ()
 
 
 class Carrier:
@@ -198,8 +199,7 @@ class Carrier:
             return None
         except BaseException:  # Ctrl-C above all: leave nothing behind, and let it through
             self._abandon(attempt)
-            reported = exchange.reported() if exchange else Reported()
-            call.cut_short = Begun(attempt, started_at, reported)
+            call.cut_short = (self._begun(attempt, exchange, started_at),)
             if exchange is not None:
                 exchange.close()
             raise
@@ -222,7 +222,8 @@ class Carrier:
             ENCODER.encode(body).encode(),
             until=min(attempt.first_token_by, call.plan.deadline.at),
         )
-        return Exchange(reply, attempt, call.plan.deadline, self.clock, form.read(route))
+        reader = form.read(request, route)
+        return Exchange(reply, attempt, call.plan.deadline, self.clock, reader)
 
     def _receive(self, exchange: Exchange, ready: list[Delta], *, drain: bool) -> list[Delta]:
         """Read on, until as much is there as must be good before the attempt counts."""
@@ -249,13 +250,9 @@ class Carrier:
 
         A stream that has only begun proves a trial, and nothing else before it has `ended`.
         """
+        begun = self._begun(attempt, exchange, started_at)
         outcome = Outcome(
-            attempt,
-            fault,
-            started_at,
-            self.clock.now(),
-            self._jitter(),
-            masked(exchange.reported(), self._keys) if exchange else Reported(),
+            attempt, fault, started_at, self.clock.now(), self._jitter(), begun.reported
         )
         call.history = (*call.history, outcome)
         if ended or attempt.trial:
@@ -263,6 +260,11 @@ class Carrier:
         if ended:
             self._count(call, outcome)
         log_fault(outcome)
+
+    def _begun(self, attempt: Attempt, exchange: Exchange | None, started_at: float) -> Begun:
+        """An attempt with what its reply has said of itself so far."""
+        reported = masked(exchange.reported(), self._keys) if exchange else Reported()
+        return Begun(attempt, started_at, reported)
 
     def _count(self, call: Call, outcome: Outcome) -> None:
         for meter in call.meters:

@@ -36,7 +36,7 @@ READ_BYTES = 64 * 1024
 END_OF_BODY_S = 0.02  # worth waiting to save a new connection
 POOL_SIZE = 64  # connections kept for the next call; more are made where more calls run at once
 WIRE_FAILURES = (requests.RequestException, HTTPError, OSError, ValueError)
-NO_TIMEOUT = Timeout(connect=None, read=None)  # the sockets keep the time themselves
+NO_TIMEOUT: Any = Timeout(connect=None, read=None)  # the sockets keep the time themselves
 
 
 class Channel(HTTPAdapter):
@@ -61,19 +61,23 @@ class Channel(HTTPAdapter):
         self._pool = self._new_pool()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make pools whose sockets keep the time."""
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
         self.poolmanager.pool_classes_by_scheme = POOLS
 
     def get_connection_with_tls_context(self, *_args: Any, **_kwargs: Any) -> Any:
+        """The one pool there is."""
         return self._pool
 
     def cert_verify(self, *_args: Any, **_kwargs: Any) -> None:
         """Nothing to do: the context that the pool has verifies."""
 
     def request_url(self, *_args: Any, **_kwargs: Any) -> str:
+        """The target of the request line, worked out once."""
         return self._request_url
 
     def build_response(self, req: Any, resp: Any) -> Any:  # noqa: ARG002  the adapter's signature
+        """What urllib3 gave, with nothing around it."""
         return resp
 
     def ask(self, method: str, headers: Mapping[str, str], body: bytes, *, until: float) -> Reply:

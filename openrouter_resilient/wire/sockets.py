@@ -284,7 +284,7 @@ class _Timed:
         self.send(b"".join(held))
         self.uses += 1
 
-    def send(self: Any, data: bytes) -> None:
+    def send(self: Any, data: Any) -> None:
         """Send, or hold it until the request is complete."""
         if self._held is None:
             super().send(data)  # type: ignore[misc]  # of the connection it is mixed into
