@@ -12,7 +12,7 @@ from weakref import WeakSet
 from pydantic import SecretStr
 
 from openrouter_resilient._version import __version__
-from openrouter_resilient.endpoints.forms import dialect_of, form_of, to_wire
+from openrouter_resilient.endpoints.forms import dialect_of, form_of
 from openrouter_resilient.endpoints.table import Endpoint
 from openrouter_resilient.observers import Observers, tell_what_waits
 from openrouter_resilient.routing.breaker import BreakerBoard, RetryBudget
@@ -37,6 +37,7 @@ from openrouter_resilient.wire.masking import masked
 from openrouter_resilient.wire.transport import Transport
 
 Answer = tuple[Exchange, list[Delta]]
+ENCODER = json.JSONEncoder(allow_nan=False)  # `json.dumps` would make one for each call
 
 
 class Meter(Protocol):
@@ -208,21 +209,23 @@ class Carrier:
         self._record(call, attempt, exchange, started_at, None, ended=drain)
         if drain:
             exchange.close()
-        exchange.commit(call.plan.limits.stall)
+        else:
+            exchange.commit(call.plan.limits.stall)
         return exchange, ready
 
     def _open(self, call: Call, attempt: Attempt) -> Exchange:
         """Send the request, in its endpoint's dialect."""
-        endpoint = self._endpoints[attempt.route.endpoint]
-        form = form_of(call.request, endpoint)
-        body, call.warnings = to_wire(call.request, endpoint, attempt.route, stream=call.stream)
+        request, route = call.request, attempt.route
+        endpoint = self._endpoints[route.endpoint]
+        form = form_of(request, endpoint)
+        body, call.warnings = form.write(request, route, endpoint.dialect, stream=call.stream)
         reply = self._transport.post(
             f"{endpoint.base_url}{form.path}",
             self._headers[endpoint.name],
-            json.dumps(body, allow_nan=False).encode(),
+            ENCODER.encode(body).encode(),
             until=min(attempt.first_token_by, call.plan.deadline.at),
         )
-        reader = form.read(call.request, attempt.route)
+        reader = form.read(request, route)
         return Exchange(reply, attempt, call.plan.deadline, self.clock, reader)
 
     def _receive(self, exchange: Exchange, ready: list[Delta], *, drain: bool) -> list[Delta]:
@@ -349,7 +352,9 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
         **endpoint.headers,
     }
     key = _bare_key(endpoint)
-    return {**headers, **dialect.sign(key)} if key else headers
+    signed = {**headers, **dialect.sign(key)} if key else headers
+    once = {name.lower(): (name, value) for name, value in signed.items()}  # the last one counts
+    return dict(once.values())
 
 
 def _bare_key(endpoint: Endpoint) -> str | None:
@@ -360,7 +365,10 @@ _CARRIERS: WeakSet[Carrier] = WeakSet()
 
 
 def _before_fork() -> None:
+    """Make and load now what a first answer needs: a child would wait for another thread's lock."""
     if _CARRIERS:
+        from openrouter_resilient.wire import channel  # noqa: F401, PLC0415  and requests with it
+
         finish_shapes()
 
 

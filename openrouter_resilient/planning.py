@@ -95,13 +95,15 @@ class Planner(Surface):
         """Plan a call."""
         check_seconds(deadline=deadline, first_token_timeout=first_token, hedge_after=hedge_after)
         now = self._carrier.clock.now()
+        limits = self._limits
         plan = make_plan(
             routes,
             deadline=Deadline.after(deadline or self._deadline, now),
-            limits=replace(
-                self._limits,
+            limits=Limits(
                 first_token=self._patience(request, first_token, wire),
-                hedge_after=hedge_after or self._limits.hedge_after,
+                stall=limits.stall,
+                rounds=limits.rounds,
+                hedge_after=hedge_after or limits.hedge_after,
             ),
             objection=partial(self._objection, self._with_implied(request, routes)),
         )

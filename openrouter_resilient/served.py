@@ -214,11 +214,15 @@ def make_records(history: History, started_at: float | None = None) -> tuple[Att
         history: the outcomes of the call.
         started_at: the instant at which it began; None: with its first attempt.
     """
-    trail = sorted(history, key=lambda outcome: outcome.attempt.number)
-    if not trail:
+    if not history:
         return ()
+    trail = sorted(history, key=_number) if len(history) > 1 else history
     began = trail[0].started_at if started_at is None else started_at
     return tuple(_record(outcome, began) for outcome in trail)
+
+
+def _number(outcome: Outcome) -> int:
+    return outcome.attempt.number
 
 
 def make_cancelled(begun: Begun, started_at: float, now: float) -> AttemptRecord:

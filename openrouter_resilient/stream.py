@@ -73,7 +73,7 @@ class Stream:
                 return
             try:
                 if self._exchange.done:
-                    self._exchange.so_far()
+                    self._exchange.so_far()  # and if it holds odd values, say so
                     self._end(None)
                     return
                 self._ready = self._exchange.advance()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import importlib
+import json
 import logging
 import re
 import shlex
@@ -19,6 +20,8 @@ from openrouter_resilient.cli.commands import COMMANDS, load
 from openrouter_resilient.cli.entry import _parser
 from openrouter_resilient.endpoints.table import ENDPOINTS
 from openrouter_resilient.transports.chaos import FAULTS
+
+from .benchmarks import publish
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "openrouter_resilient"
@@ -189,3 +192,16 @@ def test_its_second_command_is_what_ci_runs():
 
     assert 2 == len(commands)
     assert commands[1] in (ROOT / ".ci" / "run").read_text().replace(" --quiet", "")
+
+
+def test_what_it_says_of_speed_is_what_was_measured():
+    stored = json.loads(publish.STORED.read_text())
+
+    assert publish.section(stored) in README
+
+
+def test_its_picture_of_speed_is_there():
+    path = re.search(r"!\[what a call costs[^]]*\]\(([^)]*)\)", README)[1]
+
+    assert publish.PICTURE == ROOT / path
+    assert "<svg" in publish.PICTURE.read_text()

@@ -7,7 +7,7 @@ for a few lines of arithmetic and never across I/O.
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 
 from openrouter_resilient.routing.faults import Fault, Kind, Scope
@@ -26,6 +26,7 @@ WINDOW, WINDOW_S = 20, 60.0  # or half of the last 20 outcomes, within a minute
 FIRST_COOLDOWN_S, LONGEST_COOLDOWN_S = 5.0, 20.0  # a recovered endpoint is back in use within 30 s
 TRIAL_LEASE_S = 30.0  # a trial whose thread died must not lock the breaker for good
 HELD_S = 1.0  # while another process has the trial; its word of how that ended is here by then
+WELL = Health()  # closed, and nothing asked for
 UNKNOWN_MODEL_S = 600.0  # how long a mistyped or retired id stands behind the other routes
 
 
@@ -62,7 +63,7 @@ class Breaker:
             until = self.shunned_until  # asking again before tells nothing: behind all others
             return Health(State.OPEN, until, self.not_before, tried_at=until)
         if not self.is_open(now):
-            return Health(State.CLOSED, 0.0, self.not_before)
+            return Health(not_before=self.not_before) if self.not_before else WELL
         tried_at = max(self._tried_at, self._trial_until - TRIAL_LEASE_S)
         if now >= self._reopens_at and now >= self._trial_until:
             return Health(State.HALF_OPEN, self._reopens_at, self.not_before, tried_at)
@@ -159,7 +160,7 @@ class BreakerBoard:
 
     def __init__(self) -> None:
         """Begin with every breaker closed."""
-        self._breakers: dict[str, Breaker] = {}
+        self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
         self._heard: dict[str, Breaker] = {}
         self._last: dict[str, Outcome] = {}
         self._lock = threading.Lock()
@@ -167,17 +168,18 @@ class BreakerBoard:
     def health(self, route: Route, now: float) -> Health:
         """The worst of what is known of the route, of its endpoint, and of it elsewhere."""
         with self._lock:
-            known = [self._breakers.get(route.endpoint), self._breakers.get(str(route))]
+            known = [self._breakers.get(route.endpoint), self._breakers.get(route.name)]
             if self._heard:
                 known.append(self._heard.get(route.endpoint))
             healths = [breaker.health(now) for breaker in known if breaker is not None]
-        if not healths:
-            return _UNKNOWN
+        bad = [health for health in healths if health is not WELL]
+        if len(bad) < 2:
+            return bad[0] if bad else WELL
         return Health(
-            state=max((health.state for health in healths), key=_BADNESS.index),
-            reopens_at=max(health.reopens_at for health in healths),
-            not_before=max(health.not_before for health in healths),
-            tried_at=max(health.tried_at for health in healths),
+            state=max((health.state for health in bad), key=_BADNESS.index),
+            reopens_at=max(health.reopens_at for health in bad),
+            not_before=max(health.not_before for health in bad),
+            tried_at=max(health.tried_at for health in bad),
         )
 
     def begin(self, attempt: Attempt, now: float) -> bool:
@@ -208,12 +210,12 @@ class BreakerBoard:
     def last(self, route: Route) -> Outcome | None:
         """The last outcome on a route; None if it was not asked."""
         with self._lock:
-            return self._last.get(str(route))
+            return self._last.get(route.name)
 
     def since(self, route: Route, now: float) -> float | None:
         """The instant since which this process itself finds a route as it is; None if unknown."""
         with self._lock:
-            pair = (self._breakers.get(route.endpoint), self._breakers.get(str(route)))
+            pair = (self._breakers.get(route.endpoint), self._breakers.get(route.name))
             known = [breaker for breaker in pair if breaker is not None]
             opened = [breaker.opened[0] for breaker in known if breaker.is_open(now)]
             if opened or any(breaker.health(now).busy(now) for breaker in known):
@@ -231,7 +233,7 @@ class BreakerBoard:
         """Learn from an outcome; what others should know of it, if anything."""
         name, now = outcome.attempt.route.endpoint, outcome.ended_at
         with self._lock:
-            self._last[str(outcome.attempt.route)] = outcome
+            self._last[outcome.attempt.route.name] = outcome
             endpoint, route = self._pair(outcome.attempt.route)
             heard = self._heard.get(name)
             both = (endpoint,) if heard is None else (endpoint, heard)
@@ -247,10 +249,7 @@ class BreakerBoard:
         self._lock = threading.Lock()
 
     def _pair(self, route: Route) -> tuple[Breaker, Breaker]:
-        return (
-            self._breakers.setdefault(route.endpoint, Breaker()),
-            self._breakers.setdefault(str(route), Breaker()),
-        )
+        return self._breakers[route.endpoint], self._breakers[route.name]
 
     def _hear_locked(self, words: Mapping[str, Word], now: float) -> None:
         for endpoint in [name for name in self._heard if name not in words]:
@@ -378,5 +377,4 @@ class RetryBudget:
         self._tokens = min(self.CAPACITY, self._tokens + passed * self.A_SECOND)
 
 
-_UNKNOWN = Health()
 _BADNESS = (State.CLOSED, State.HALF_OPEN, State.OPEN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from openrouter_resilient.routing.deadline import Deadline
 
@@ -24,9 +25,18 @@ class Route:
     endpoint: str
     models: tuple[str, ...]
 
-    def __str__(self) -> str:
+    @cached_property
+    def name(self) -> str:
         """As it is written: `openai:gpt-4o`; several models are set off by commas."""
         return f"{self.endpoint}:{','.join(self.models)}"
+
+    def __str__(self) -> str:
+        """Its name."""
+        return self.name
+
+    def __hash__(self) -> int:
+        """Of its name: a text remembers its hash, a tuple works it out each time."""
+        return hash(self.name)
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,7 @@ def in_groups(models: Sequence[str], most: int) -> list[tuple[str, ...]]:
     return [tuple(models[at : at + most]) for at in range(0, len(models), most)]
 
 
+@lru_cache(maxsize=1024)  # a call asks for the same few, again and again
 def bare_model(model: str) -> str:
     """A model's name without author, variant and date, to see whether two ids mean one model.
 

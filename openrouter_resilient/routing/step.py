@@ -180,7 +180,7 @@ def next_step(
     return here.quick_retry() or here.next_turn()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Situation:
     """What a decision rests on; the rules are its methods, in the order they are asked."""
 
@@ -266,25 +266,28 @@ class _Situation:
 
     def round(self) -> tuple[int, list[Route]]:
         """The current round, and the routes still to have their turn in it; empty at the end."""
-        turn = max((outcome.attempt.turn for outcome in self.history), default=1)
+        if not self.history:
+            return 1, self.waiting(1)
+        turn = max(outcome.attempt.turn for outcome in self.history)
         waiting = self.waiting(turn)
-        if waiting or not self.history or turn >= self.plan.limits.rounds:
+        if waiting or turn >= self.plan.limits.rounds:
             return turn, waiting
         return turn + 1, self.waiting(turn + 1)
 
     def waiting(self, turn: int) -> list[Route]:
         """Those that may still be asked in this round, and before the deadline."""
         had = {outcome.attempt.route for outcome in self.history if outcome.attempt.turn == turn}
+        begins_at, deadline = self.round_starts_at(turn), self.plan.deadline
         return [
             route
             for route in self.usable()
             if route not in had
-            and self.plan.deadline.remaining(self.ready_at(route, turn)) >= MIN_USEFUL_S
+            and deadline.remaining(max(begins_at, self.asked_for_at(route))) >= MIN_USEFUL_S
         ]
 
     def ready_at(self, route: Route, turn: int) -> float:
         """The instant at which it may be asked in this round."""
-        return max(self.now, self.round_starts_at(turn), self.asked_for_at(route))
+        return max(self.round_starts_at(turn), self.asked_for_at(route))
 
     def usable(self) -> list[Route]:
         """The routes that this call's own trail does not rule out."""
@@ -313,17 +316,17 @@ class _Situation:
         if turn == 1 or any(outcome.attempt.turn == turn for outcome in self.history):
             return self.now
         last = self.history[-1]
-        return last.ended_at + BACKOFF_S * 2.0 ** (turn - 2) * (0.5 + last.jitter / 2)
+        backoff = BACKOFF_S * 2.0 ** (turn - 2) * (0.5 + last.jitter / 2)
+        return max(self.now, last.ended_at + backoff)
 
     def asked_for_at(self, route: Route) -> float:
         """The instant before which the server asked not to be called again, on this route."""
-        instants = [self.health(route).not_before]
-        instants += [
-            outcome.ended_at + outcome.fault.retry_after
-            for outcome in self.history
-            if outcome.attempt.route == route and outcome.fault and outcome.fault.retry_after
-        ]
-        return max(instants)
+        instant = self.health(route).not_before
+        for outcome in self.history:
+            fault = outcome.fault
+            if outcome.attempt.route == route and fault and fault.retry_after:
+                instant = max(instant, outcome.ended_at + fault.retry_after)
+        return instant
 
 
 def _quick_wait(last: Outcome) -> float | None:

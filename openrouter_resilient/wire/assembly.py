@@ -19,12 +19,14 @@ class Assembly:
     Attributes:
         top: the fields beside `choices`; what was said last wins, null says nothing.
         failed: a choice that says it failed; None while none does.
+        finished: every choice that began has said why it ended.
     """
 
     def __init__(self) -> None:
         """Begin empty."""
         self.top: dict[str, Any] = {}
         self.failed: dict[str, Any] | None = None
+        self.finished = False
         self._choices: dict[int, _Choice] = {}
 
     @property
@@ -37,13 +39,6 @@ class Assembly:
         """Why the first choice ended; None while it has not."""
         first = self._choices.get(min(self._choices, default=0))
         return first.fields.get("finish_reason") if first else None
-
-    @property
-    def finished(self) -> bool:
-        """Every choice that began has said why it ended."""
-        return bool(self._choices) and all(
-            "finish_reason" in choice.fields for choice in self._choices.values()
-        )
 
     def add(self, chunk: dict[str, Any]) -> Delta | None:
         """Take a chunk in.
@@ -84,11 +79,11 @@ class Assembly:
         whole = self._choices.get(index)
         if whole is None:
             whole = self._choices[index] = _Choice()
+            self.finished = False
         for name, value in choice.items():
             if value is not None and name not in ("delta", "index"):
                 whole.add_field(name, value)
-        if "error" in whole.fields or whole.fields.get("finish_reason") == "error":
-            self.failed = choice
+                self._look_for_an_end(name, choice)
         delta = choice.get("delta")
         if not delta or not isinstance(delta, dict):
             return None
@@ -100,6 +95,13 @@ class Assembly:
         if any(delta.get(name) for name in SPOKEN):
             return Delta("", delta, chunk)
         return None
+
+    def _look_for_an_end(self, name: str, choice: dict[str, Any]) -> None:
+        """A choice has said something beside its delta, which few chunks do."""
+        if name == "error" or (name == "finish_reason" and choice[name] == "error"):
+            self.failed = choice
+        if name == "finish_reason":
+            self.finished = all("finish_reason" in one.fields for one in self._choices.values())
 
 
 class _Choice:

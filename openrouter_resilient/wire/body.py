@@ -8,6 +8,12 @@ from typing import Any
 
 from openrouter_resilient.routing.faults import Broken, Fault, Kind
 
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+DECODER = json.JSONDecoder(parse_constant=_no_constant)  # `json.loads` would make one for each text
 LAST_WORD = re.compile(r"[\w\\.+-]{0,8}")  # where a text was cut within true, -1.5e3 or \u00fc
 
 
@@ -52,7 +58,7 @@ def parse_error(body: bytes) -> object:
 
 def _object(text: str, what: str) -> dict[str, Any]:
     try:
-        parsed = json.loads(text, parse_constant=_no_constant)
+        parsed = DECODER.decode(text)
     except json.JSONDecodeError:
         raise
     except (ValueError, RecursionError):  # NaN, a number of 5,000 digits, 100,000 brackets
@@ -67,7 +73,3 @@ def _cut_off(error: json.JSONDecodeError) -> bool:
     if error.msg.startswith(("Extra data", "Unterminated string")):
         return error.msg.startswith("Unterminated")
     return error.pos > 0 and LAST_WORD.fullmatch(error.doc, error.pos) is not None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

@@ -91,6 +91,7 @@ class Exchange:
         self._size = 0
         self._pending: Fault | None = None
         self._whole: dict[str, Any] | None = None
+        self._answer: Completion | None = None
 
     def begin(self) -> None:
         """Judge the status line and the headers.
@@ -143,14 +144,16 @@ class Exchange:
         return self.completion()
 
     def completion(self) -> Completion:
-        """The answer, once it is whole.
+        """The answer, once it is whole; checked once.
 
         Raises:
             Broken: it is none.
         """
-        body = self._whole or self._assembly.body()
-        self._check_answer(body)
-        return self.so_far()
+        if self._answer is None:
+            body = self._whole or self._assembly.body()
+            self._check_answer(body)
+            self._answer = self._validated(body)
+        return self._answer
 
     def so_far(self) -> Completion:
         """The answer as far as it has come.
@@ -158,7 +161,9 @@ class Exchange:
         Raises:
             Broken: it holds values of the wrong type.
         """
-        body = self._whole or self._assembly.body()
+        return self._answer or self._validated(self._whole or self._assembly.body())
+
+    def _validated(self, body: dict[str, Any]) -> Completion:
         try:
             completion = Completion.model_validate(body)
         except ValidationError as error:
@@ -242,7 +247,7 @@ class Exchange:
         elif not text:
             self._body.clear()
         else:
-            self._is_body = not any(start.startswith(text) for start in EVENT_STARTS)
+            self._is_body = text[:1] == b"{" or not any(s.startswith(text) for s in EVENT_STARTS)
 
     def _take_events(self, decoder: SSEDecoder, data: bytes, deltas: list[Delta]) -> None:
         for payload in decoder.feed(data) if data else decoder.flush():
@@ -289,7 +294,7 @@ class Exchange:
         if body.get("error"):
             raise Broken(self._classified(200, body))
         self.done = True
-        self._check_answer(body)
+        self.completion()
         message = body["choices"][0]["message"]
         text_part = message.get("content")
         deltas.append(Delta(text_part if isinstance(text_part, str) else "", message, body))

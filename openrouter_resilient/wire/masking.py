@@ -16,7 +16,7 @@ SHORTEST_KEY = 12  # a shorter one guards nothing ("ollama"), and may be a word 
 
 def masked(told: Told, keys: Sequence[str]) -> Told:
     """The same without any of the keys, wherever a server has put it."""
-    shown = repr(told)
+    shown = repr(list(vars(told).values()))  # a third of what the repr of a dataclass takes
     found = [key for key in keys if len(key) >= SHORTEST_KEY and key[:SHORTEST_KEY] in shown]
     if not found:
         return told

@@ -244,6 +244,7 @@ class _Timed:
 
     uses = 0
     response_class: Any = FinalResponse
+    _held: list[bytes] | None = None
 
     def connect(self: Any) -> None:
         """Resolve, connect, ask the proxy and shake hands, all in the time for a connection.
@@ -273,9 +274,22 @@ class _Timed:
             raise NewConnectionError(self, "no connection") from error
 
     def request(self: Any, *args: Any, **kwargs: Any) -> None:
+        """Send head and body in one packet; in two they would wake the server twice."""
         LIMIT.reused = self.uses > 0  # until `_new_conn` says otherwise: this may connect first
-        super().request(*args, **kwargs)  # type: ignore[misc]  # of the connection it is mixed into
+        self._held = []
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]  # of what it is mixed into
+        finally:
+            held, self._held = self._held, None
+        self.send(b"".join(held))
         self.uses += 1
+
+    def send(self: Any, data: Any) -> None:
+        """Send, or hold it until the request is complete."""
+        if self._held is None:
+            super().send(data)  # type: ignore[misc]  # of the connection it is mixed into
+        else:
+            self._held.append(data)
 
 
 class TimedConnection(_Timed, HTTPConnection):

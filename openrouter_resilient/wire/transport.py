@@ -1,41 +1,18 @@
-"""One request through requests' adapter; keys go to their own host only.
+"""One HTTP request under a limit: what the client sends through, and what sends it.
 
-The adapter alone, without a `requests.Session`: no `.netrc` that replaces the key, no redirects
-that carry it along, no cookies, and the environment's proxies and CA bundle are looked up once.
+`requests` itself is loaded with the first request (see `channel.py`): a client that is made and
+not used, or a program that catches an error of this package, does not pay for it.
 """
 
 from __future__ import annotations
 
-import os
-import queue
-import ssl
-import zlib
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Protocol
 
-import requests
-from requests.adapters import HTTPAdapter
-from requests.models import PreparedRequest
-from requests.structures import CaseInsensitiveDict
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
-from urllib3.exceptions import HTTPError
-from urllib3.util.ssl_ import create_urllib3_context
-
-from openrouter_resilient.errors import ConfigurationError
-from openrouter_resilient.routing.faults import Broken, Fault, Kind
-from openrouter_resilient.routing.recognition import classify_exception
-from openrouter_resilient.wire.clock import monotonic
 from openrouter_resilient.wire.exchange import Reply
-from openrouter_resilient.wire.inflate import ENCODINGS, Inflater
-from openrouter_resilient.wire.sockets import LIMIT, POOLS, TimedTLSSocket
 
-READ_BYTES = 64 * 1024
-END_OF_BODY_S = 0.02  # worth waiting to save a new connection
-POOL_SIZE = 64  # connections kept for the next call; more are made where more calls run at once
-WIRE_FAILURES = (requests.RequestException, HTTPError, OSError, ValueError)
+if TYPE_CHECKING:
+    from openrouter_resilient.wire.channel import Channel
 
 
 class Transport(Protocol):
@@ -64,35 +41,15 @@ class RequestsTransport:
     def __init__(self, connect_timeout: float = 5.0) -> None:
         """Open nothing yet."""
         self._connect_timeout = connect_timeout
-        self._channels: dict[str, _Channel] = {}
+        self._channels: dict[str, Channel] = {}
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, *, until: float) -> Reply:
         """Send, and return once the headers have come; see `Transport.post`."""
-        return self._send("POST", url, headers, body, until)
+        return self._channel(url).ask("POST", headers, body, until=until)
 
     def get(self, url: str, headers: Mapping[str, str], *, until: float) -> Reply:
         """Ask for what is there; see `Transport.get`."""
-        return self._send("GET", url, headers, b"", until)
-
-    def _send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, until: float
-    ) -> Reply:
-        channel = self._channels.get(url)
-        if channel is None:
-            channel = self._channels.setdefault(url, _Channel(url))
-        LIMIT.until = until
-        LIMIT.connect_s = self._connect_timeout
-        LIMIT.reused = False
-        try:
-            return channel.ask(method, headers, body)
-        except WIRE_FAILURES as error:
-            fault = classify_exception(error)
-        finally:
-            LIMIT.until = float("inf")
-        if fault.kind is Kind.RESET and LIMIT.reused:
-            channel.forget_connections()  # the idle ones beside it are as old
-            fault = Fault(Kind.STALE_CONNECTION, fault.message)
-        raise Broken(fault)  # apart from its cause, which holds the socket and names the host
+        return self._channel(url).ask("GET", headers, b"", until=until)
 
     def renew(self) -> None:
         """Begin with connections of its own: one shared with the parent mixes up the answers."""
@@ -105,152 +62,10 @@ class RequestsTransport:
         for channel in channels.values():
             channel.close()
 
+    def _channel(self, url: str) -> Channel:
+        channel = self._channels.get(url)
+        if channel is None:
+            from openrouter_resilient.wire.channel import Channel  # noqa: PLC0415  with requests
 
-class _Channel(HTTPAdapter):
-    """requests' adapter for one URL, with all that does not change between two calls worked out."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        parts = urlsplit(url)
-        self._context = _tls_context() if parts.scheme == "https" else None
-        super().__init__(pool_connections=4, pool_maxsize=POOL_SIZE)
-        self._proxy = select_proxy(url, get_environ_proxies(url))
-        self._target = {
-            "host": parts.hostname,
-            "port": parts.port or (443 if self._context else 80),
-            "scheme": parts.scheme,
-        }
-        request = PreparedRequest()
-        request.url = url
-        self._request_url = super().request_url(request, get_environ_proxies(url))
-        self._pool = self._new_pool()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = POOLS
-
-    def get_connection_with_tls_context(self, *_args: Any, **_kwargs: Any) -> Any:
-        return self._pool
-
-    def cert_verify(self, *_args: Any, **_kwargs: Any) -> None:
-        """Nothing to do: the context that the pool has verifies."""
-
-    def request_url(self, *_args: Any, **_kwargs: Any) -> str:
-        return self._request_url
-
-    def build_response(self, req: Any, resp: Any) -> Any:  # noqa: ARG002  the adapter's signature
-        return resp
-
-    def ask(self, method: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        request = PreparedRequest()
-        request.method, request.url, request.body = method, self._url, body or None
-        request.headers = CaseInsensitiveDict(headers)
-        if body:
-            request.headers["Content-Length"] = str(len(body))
-        return _Reply(self.send(request, stream=True))
-
-    def forget_connections(self) -> None:
-        """Close those that are idle; the pool stays, since other calls may be about to use it."""
-        with suppress(queue.Empty, AttributeError):  # its queue is gone where it was just closed
-            while True:
-                connection = self._pool.pool.get(block=False)
-                if connection is not None:
-                    connection.close()
-
-    def renew(self) -> None:
-        """Begin anew in a forked child, where a thread that is not there may hold the queue's lock.
-
-        In place: urllib3 empties this very queue when the pool goes, at the latest at exit.
-        """
-        waiting = self._pool.pool
-        if waiting is not None:
-            waiting.__init__(waiting.maxsize)
-
-    def close(self) -> None:
-        """Close at once, not when the last reference goes; those in use close after their call."""
-        self._pool.close()
-        super().close()
-
-    def _new_pool(self) -> Any:
-        if self._proxy is None:
-            return self.poolmanager.connection_from_host(**self._target)
-        manager = self.proxy_manager_for(self._proxy, ssl_context=self._context)
-        if not self._proxy.startswith("socks"):  # its pools are its own, and time a read each
-            manager.pool_classes_by_scheme = POOLS
-        return manager.connection_from_host(**self._target)
-
-
-class _Reply:
-    """A reply whose body is read as it comes."""
-
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
-        self._open = True
-        self._encoding = raw.headers.get("content-encoding", "").strip().lower()
-        self._inflater = Inflater() if self._encoding in ENCODINGS else None
-        self.status: int = raw.status
-        self.headers: Mapping[str, str] = raw.headers
-
-    def read(self, until: float) -> bytes:
-        LIMIT.until = until
-        try:
-            return self._plain() if self._inflater is None else self._unpacked(self._inflater)
-        except (*WIRE_FAILURES, zlib.error) as error:
-            raise Broken(classify_exception(error)) from None
-        finally:
-            LIMIT.until = float("inf")
-
-    def close(self, *, keep: bool) -> None:
-        """Read a chunked body's end, which comes with its last chunk, to keep the connection."""
-        if not self._open:  # by now the connection may serve another call
-            return
-        self._open = False
-        LIMIT.until = monotonic() + END_OF_BODY_S
-        try:
-            if not keep or self._raw.read1(READ_BYTES):
-                self._raw.close()
-        except WIRE_FAILURES:
-            self._raw.close()
-        finally:
-            LIMIT.until = float("inf")
-            self._raw.release_conn()
-
-    def _plain(self) -> bytes:
-        if self._encoding not in ("", "identity"):
-            raise Broken(Fault(Kind.UNREADABLE, "an encoding that was not asked for"))
-        data: bytes = self._raw.read1(READ_BYTES)
-        return data
-
-    def _unpacked(self, inflater: Inflater) -> bytes:
-        """The next bytes; packed ones may bring none yet, and b"" would mean the end."""
-        while not (unpacked := inflater.take(READ_BYTES)):
-            data = self._raw.read1(READ_BYTES)
-            inflater.put(data)
-            if not data:
-                break
-        if inflater.bomb:
-            raise Broken(Fault(Kind.TOO_BIG, "a small reply that unpacks to very much"))
-        if not unpacked and not inflater.whole:
-            raise zlib.error("the compressed body ends too early")
-        return unpacked
-
-
-def _tls_context() -> ssl.SSLContext:
-    """Verifies against the environment's CA bundle, or certifi's as requests does."""
-    bundle = (
-        os.environ.get("REQUESTS_CA_BUNDLE")
-        or os.environ.get("CURL_CA_BUNDLE")
-        or DEFAULT_CA_BUNDLE_PATH
-    )
-    context = create_urllib3_context()
-    context.sslsocket_class = TimedTLSSocket
-    try:
-        if Path(bundle).is_dir():
-            context.load_verify_locations(capath=bundle)
-        else:
-            context.load_verify_locations(cafile=bundle)
-    except OSError as error:
-        raise ConfigurationError(
-            f"the CA bundle {bundle} cannot be read; mend REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE"
-        ) from error
-    return context
+            channel = self._channels.setdefault(url, Channel(url, self._connect_timeout))
+        return channel
