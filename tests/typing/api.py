@@ -35,6 +35,7 @@ from openrouter_resilient import (
     file,
     image,
     llm_complete,
+    simulated,
 )
 from openrouter_resilient.simulator import Received, Simulator
 
