@@ -25,8 +25,8 @@ def simulated() -> Iterator[Simulator | None]:
     For examples, demonstrations and first steps: the same program asks the real ones as soon as a
     key of any of them is in the environment or in a `.env` file. On the command line of the program
     `--simulate` takes the fake ones in any case, and `--simulate=refused` lets OpenRouter fail in
-    a way that the simulator's catalogue names; the option is then taken off `sys.argv`. Which of
-    the two are asked is said on stderr.
+    a way that the simulator's catalogue names; the option is then taken off `sys.argv`. That
+    nobody real answers is said on stderr.
 
     Until the end of the block the environment variables point at them, and a client that is made
     within it finds them by itself. Not for tests, which have the fixture `openrouter_simulator`.

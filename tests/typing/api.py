@@ -136,3 +136,6 @@ except RequestRefused as refusal:
     assert_type(refusal.status, int | None)
 except (ConfigurationError, ResilientError) as failure:
     assert_type(failure.history, tuple[AttemptRecord, ...])
+
+with simulated() as upstreams:
+    assert_type(upstreams, Simulator | None)
