@@ -108,14 +108,14 @@ WORLD = (
 )
 # fmt: on
 
-CLAUDE, GPT, LLAMA = "anthropic/claude-sonnet-4.5", "openai/gpt-4o", "meta-llama/llama-3.3-70b"
+CLAUDE, GPT, LLAMA = "anthropic/claude-sonnet-5", "openai/gpt-4o", "meta-llama/llama-3.3-70b"
 VENDORS = {CLAUDE: "anthropic", GPT: "openai", LLAMA: "llama"}
 OPENROUTER_ONE, OPENROUTER_THREE = (
     Route("openrouter", (CLAUDE,)),
     Route("openrouter", (CLAUDE, GPT, LLAMA)),
 )
 OPENAI, GROQ = Route("openai", ("gpt-4o",)), Route("groq", ("llama-3.3-70b-versatile",))
-ANTHROPIC = Route("anthropic", ("claude-sonnet-4-5",))
+ANTHROPIC = Route("anthropic", ("claude-sonnet-5",))
 SETUPS: dict[str, tuple[Route, ...]] = {
     "Anthropic alone": (ANTHROPIC,),
     "OpenAI alone": (OPENAI,),

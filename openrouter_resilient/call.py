@@ -29,7 +29,7 @@ from openrouter_resilient.routing.step import (
     next_step,
 )
 from openrouter_resilient.served import Begun, Served, make_served
-from openrouter_resilient.shapes import Completion, Delta, Request
+from openrouter_resilient.shapes import Completion, Delta, Request, finish_shapes
 from openrouter_resilient.telling import error_for, log_fault, log_served
 from openrouter_resilient.wire.clock import Clock
 from openrouter_resilient.wire.exchange import Exchange, Reply
@@ -80,6 +80,7 @@ class Call:
     Attributes:
         meters: what counts its cost.
         race: what makes its attempts; None for one after the other.
+        cut_short: the attempts that were under way when Ctrl-C came.
     """
 
     request: Request
@@ -90,7 +91,7 @@ class Call:
     warnings: tuple[str, ...] = ()
     meters: tuple[Meter, ...] = ()
     race: Race | None = None
-    cut_short: Begun | None = None
+    cut_short: tuple[Begun, ...] = ()
 
 
 class Carrier:
@@ -197,8 +198,7 @@ class Carrier:
             return None
         except BaseException:  # Ctrl-C above all: leave nothing behind, and let it through
             self._abandon(attempt)
-            reported = exchange.reported() if exchange else Reported()
-            call.cut_short = Begun(attempt, started_at, reported)
+            call.cut_short = (self._begun(attempt, exchange, started_at),)
             if exchange is not None:
                 exchange.close()
             raise
@@ -219,7 +219,7 @@ class Carrier:
             json.dumps(body, allow_nan=False).encode(),
             until=min(attempt.first_token_by, call.plan.deadline.at),
         )
-        reader = form.read(attempt.route)
+        reader = form.read(call.request, attempt.route)
         return Exchange(reply, attempt, call.plan.deadline, self.clock, reader)
 
     def _receive(self, exchange: Exchange, ready: list[Delta], *, drain: bool) -> list[Delta]:
@@ -247,13 +247,9 @@ class Carrier:
 
         A stream that has only begun proves a trial, and nothing else before it has `ended`.
         """
+        begun = self._begun(attempt, exchange, started_at)
         outcome = Outcome(
-            attempt,
-            fault,
-            started_at,
-            self.clock.now(),
-            self._jitter(),
-            masked(exchange.reported(), self._keys) if exchange else Reported(),
+            attempt, fault, started_at, self.clock.now(), self._jitter(), begun.reported
         )
         call.history = (*call.history, outcome)
         if ended or attempt.trial:
@@ -261,6 +257,11 @@ class Carrier:
         if ended:
             self._count(call, outcome)
         log_fault(outcome)
+
+    def _begun(self, attempt: Attempt, exchange: Exchange | None, started_at: float) -> Begun:
+        """An attempt with what its reply has said of itself so far."""
+        reported = masked(exchange.reported(), self._keys) if exchange else Reported()
+        return Begun(attempt, started_at, reported)
 
     def _count(self, call: Call, outcome: Outcome) -> None:
         for meter in call.meters:
@@ -356,9 +357,8 @@ _CARRIERS: WeakSet[Carrier] = WeakSet()
 
 
 def _before_fork() -> None:
-    """Let no other thread be building the shape of an answer: the child would wait for its lock."""
     if _CARRIERS:
-        Completion.model_rebuild()
+        finish_shapes()
 
 
 def _after_fork() -> None:

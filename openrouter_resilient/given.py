@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from openrouter_resilient.errors import ConfigurationError
 
@@ -50,6 +51,11 @@ def listed(models: str | Sequence[str] | None) -> list[str] | None:
     if not names or not all(isinstance(model, str) and model.strip() for model in names):
         raise ConfigurationError("models must be one or more ids, such as openai/gpt-4o")
     return names
+
+
+def models_of(options: Mapping[str, Any]) -> list[str] | None:
+    """The models that a call names as `models` or as `model`; None where it names none."""
+    return listed(options.get("models")) or listed(options.get("model"))
 
 
 def check_from_zero(**given: float | None) -> None:

@@ -87,8 +87,8 @@ class Observers:
             return
         now = clock.now()
         attempts = make_records(call.history, call.started_at)
-        if call.cut_short is not None:
-            attempts = (*attempts, make_cancelled(call.cut_short, call.started_at, now))
+        attempts += tuple(make_cancelled(cut, call.started_at, now) for cut in call.cut_short)
+        attempts = tuple(sorted(attempts, key=lambda attempt: attempt.number))
         seconds = now - call.started_at
         around = self._around(call, seconds, clock, lambda: None)
         requested = call.plan.routes[0].models[0]

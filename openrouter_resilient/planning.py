@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from openrouter_resilient.call import Call, Carrier
+from openrouter_resilient.endpoints.dialects import implied
 from openrouter_resilient.endpoints.forms import objection
 from openrouter_resilient.endpoints.table import Endpoint, make_routes
 from openrouter_resilient.errors import ConfigurationError
@@ -18,6 +20,7 @@ from openrouter_resilient.surface import Surface
 
 if TYPE_CHECKING:
     from openrouter_resilient.features.models import Models
+    from openrouter_resilient.features.spending import Spending
 
 FIRST_TOKEN_S = 10.0  # three times what a busy model takes at its 99th percentile
 CHARACTERS_A_SECOND = 40_000  # what reading a long prompt adds to it
@@ -48,7 +51,7 @@ class Planner(Surface):
         first_token: float | None,
         wire: Wire,
         hedge_after: float | None,
-        max_cost: float | None,
+        max_cost: float | Spending | None,
     ) -> Call:
         """Check a call and plan it."""
         for name in ("stream", "messages"):
@@ -87,7 +90,7 @@ class Planner(Surface):
         first_token: float | None,
         wire: Wire,
         hedge_after: float | None = None,
-        max_cost: float | None = None,
+        max_cost: float | Spending | None = None,
     ) -> Call:
         """Plan a call."""
         check_seconds(deadline=deadline, first_token_timeout=first_token, hedge_after=hedge_after)
@@ -100,7 +103,7 @@ class Planner(Surface):
                 first_token=self._patience(request, first_token, wire),
                 hedge_after=hedge_after or self._limits.hedge_after,
             ),
-            objection=lambda route: self._objection(request, route),
+            objection=partial(self._objection, self._with_implied(request, routes)),
         )
         if not plan.routes:
             raise ConfigurationError(
@@ -108,6 +111,12 @@ class Planner(Surface):
             )
         call = Call(request, plan, wire == "stream", now)
         return self._furnished(call, max_cost)
+
+    def _with_implied(self, request: Request, routes: Sequence[Route]) -> Request:
+        """The request with what its OpenRouter models ask for, as other endpoints must see it."""
+        several = (route for route in routes if self._endpoints[route.endpoint].most_models > 1)
+        asked = implied([model for route in several for model in route.models])
+        return replace(request, parameters={**asked, **request.parameters}) if asked else request
 
     def _objection(self, request: Request, route: Route) -> str | None:
         """Why this request may not go there, by its API and by what is known of its models."""

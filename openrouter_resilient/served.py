@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from openrouter_resilient.routing.faults import Kind
-from openrouter_resilient.routing.plan import Plan, Route, bare_model
+from openrouter_resilient.routing.plan import DATE, Plan, Route, bare_model
 from openrouter_resilient.routing.step import Attempt, History, Outcome, Reported
 from openrouter_resilient.sheet import Sheet
 
@@ -151,7 +152,7 @@ class Served:
             return f"{name} via {self.endpoint}{provider}, {stale} of {self.age_seconds:.1f} s ago"
         count = len(self.attempts)
         tries = f"{count} attempt" if count == 1 else f"{count} attempts"
-        cost = "" if self.cost is None else f", ${self.cost:.6f}".rstrip("0").rstrip(".")
+        cost = "" if self.cost is None else f", {in_usd(self.cost)}"
         model = self.model or "an unnamed model"
         told = ", replayed" if self.replayed else ""
         return f"{model} via {self.endpoint}{provider}, {tries}, {self.seconds:.1f} s{cost}{told}"
@@ -215,6 +216,13 @@ def make_cancelled(begun: Begun, started_at: float, now: float) -> AttemptRecord
     """The record of an attempt that Ctrl-C cut short; it may be billed all the same."""
     outcome = Outcome(begun.attempt, None, begun.started_at, now, reported=begun.reported)
     return replace(_record(outcome, started_at), fault=CANCELLED)
+
+
+def in_usd(cost: float) -> str:
+    """A cost for people, to a millionth of a dollar; what is less is not nothing."""
+    if 0 < cost < 1e-6:
+        return "under $0.000001"
+    return f"${cost:.6f}".rstrip("0").rstrip(".")
 
 
 def counted(usage: dict[str, Any] | None, name: str) -> int | None:
@@ -302,4 +310,17 @@ def _same_model(requested: str, *names: str) -> bool:
         )
     if requested.startswith(("openrouter/", "@")):
         return True
-    return any(bare_model(requested) == bare_model(name) for name in names)
+    return any(_means(requested, name) for name in names)
+
+
+def _means(asked: str, said: str) -> bool:
+    """Whether a reply names the model that was asked for; it may add a date, but exchange none.
+
+    A direct endpoint answers an alias by its snapshot: `gpt-4` by `gpt-4-0613`. At OpenRouter such
+    a name is a model of its own: `openai/gpt-4-0314`, `deepseek/deepseek-r1-0528`.
+    """
+    dates = [found[1] for found in map(DATE.search, (asked, said)) if found]
+    if len(dates) == 2 and dates[0] != dates[1]:
+        return False
+    alias = said if "/" in said else re.sub(r"-\d{4}$", "", said)
+    return bare_model(asked) in (bare_model(said), bare_model(alias))

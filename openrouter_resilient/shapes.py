@@ -7,7 +7,7 @@ notice (https://openrouter.ai/docs/api_reference/versioning). A repr never shows
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +156,23 @@ class Completion(Shape):
         functions = [call.function for call in self.tool_calls if call.function]
         calls = [f"{function.name}({function.arguments})" for function in functions]
         return completion_card(self.text, calls, self._served)
+
+
+def finish_shapes() -> None:
+    """Make now what pydantic makes at first use, under locks of its own.
+
+    Before a fork: where another thread holds one at that moment, the child would wait for ever.
+    """
+    for shape in _kinds_of(Shape):
+        shape.model_rebuild()
+    # Its core has a lock for the first validation, too, whatever is validated.
+    Completion.model_validate({"choices": [{"message": {"content": ""}}], "usage": {"cost": 0.0}})
+
+
+def _kinds_of(shape: type[Shape]) -> Iterator[type[Shape]]:
+    for kind in shape.__subclasses__():
+        yield kind
+        yield from _kinds_of(kind)
 
 
 class Delta:

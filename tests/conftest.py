@@ -52,7 +52,7 @@ def make_client(simulator):
     """A client of the simulator's upstreams: OpenRouter, and OpenAI behind it, unless told else."""
     made = []
 
-    def make(models="anthropic/claude-sonnet-4.5", fallbacks=("openai:gpt-4o",), **options):
+    def make(models="anthropic/claude-sonnet-5", fallbacks=("openai:gpt-4o",), **options):
         options.setdefault("environment", simulator.environment())
         client = Client(models, fallbacks=fallbacks, **options)
         made.append(client)

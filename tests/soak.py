@@ -126,7 +126,7 @@ def storm(seconds, threads, tally):
     with (
         Simulator() as simulator,
         Client(
-            "anthropic/claude-sonnet-4.5", environment=simulator.environment(), folder=Path("/")
+            "anthropic/claude-sonnet-5", environment=simulator.environment(), folder=Path("/")
         ) as client,
     ):
         shaker = threading.Thread(target=shake, args=(simulator, calmed))

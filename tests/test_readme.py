@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import openrouter_resilient
+from openrouter_resilient import Client
 from openrouter_resilient.endpoints.table import ENDPOINTS
 from openrouter_resilient.health import channels
 from openrouter_resilient.settings import (
@@ -28,10 +29,16 @@ EXAMPLES = [code for code in BLOCKS if "def test_" not in code]
 TESTS = [code for code in BLOCKS if "def test_" in code]
 
 
+@pytest.mark.parametrize("down", [False, True], ids=["", "outage"])
 @pytest.mark.parametrize("code", EXAMPLES, ids=lambda code: code.strip().splitlines()[0][:60])
-def test_an_example_runs(code, simulator, monkeypatch, capsys):
+def test_an_example_runs_whether_openrouter_is_up_or_down(
+    code, simulator, monkeypatch, capsys, down
+):
     for name, value in simulator.environment().items():
         monkeypatch.setenv(name, value)
+    if down:
+        Client().models()  # the last list is what an outage leaves of it
+        simulator.outage("openrouter")
 
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102  that is what the reader does
 

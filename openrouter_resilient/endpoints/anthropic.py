@@ -228,9 +228,9 @@ def _image(part: Mapping[str, Any]) -> dict[str, Any] | None:
     given = part.get("image_url")
     url = given.get("url") if isinstance(given, Mapping) else given
     data = DATA_URL.fullmatch(str(url))
-    if data is None:
+    if str(url).startswith("https://"):
         return {"type": "image", "source": {"type": "url", "url": url}}
-    if data[1] not in IMAGE_TYPES:
+    if data is None or data[1] not in IMAGE_TYPES:
         return None
     return {
         "type": "image",

@@ -144,17 +144,18 @@ class MessagesReader:
         delta = event.get("delta") or {}
         told = event.get("usage") or {}
         self._usage.update({name: count for name, count in told.items() if count is not None})
-        counts = {**self._frame, "choices": [], "usage": _usage(self._usage)}
+        usage = _usage(self._usage)
+        counts = [{**self._frame, "choices": [], "usage": usage}] if usage else []
         reason = delta.get("stop_reason")
         if reason is None:
-            return [counts]
+            return counts
         finish = {
             "index": 0,
             "delta": {},
             "finish_reason": STOP_REASONS.get(reason, reason),
             "native_finish_reason": reason,
         }
-        return [{**self._frame, "choices": [finish]}, counts]
+        return [{**self._frame, "choices": [finish]}, *counts]
 
     def _end(self, _event: Json) -> list[Json]:
         self.ended = True
@@ -223,16 +224,22 @@ def _hidden(block: Json) -> Json:
 _DETAILS = {"thinking": _signed, "redacted_thinking": _hidden}
 
 
-def _usage(said: Mapping[str, Any]) -> Json:
-    """Token counts; what was read from or written to its cache counts as prompt, as elsewhere."""
-    read, written = said.get("cache_read_input_tokens"), said.get("cache_creation_input_tokens")
-    prompt = (said.get("input_tokens") or 0) + (read or 0) + (written or 0)
-    completion = said.get("output_tokens") or 0
+def _usage(said: Mapping[str, Any]) -> Json | None:
+    """Token counts, None if none were told.
+
+    What was read from or written to its cache counts as prompt, as elsewhere.
+    """
+    fresh, completion = said.get("input_tokens"), said.get("output_tokens")
+    if fresh is None and completion is None:
+        return None
+    read = said.get("cache_read_input_tokens") or 0
+    written = said.get("cache_creation_input_tokens") or 0
+    prompt = None if fresh is None else fresh + read + written
     details = said.get("output_tokens_details") or {}
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": read or 0, "cache_write_tokens": written or 0},
+        "total_tokens": None if prompt is None or completion is None else prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
         "completion_tokens_details": {"reasoning_tokens": details.get("thinking_tokens")},
     }

@@ -33,6 +33,8 @@ from openrouter_resilient.shapes import Request
 REASONING_MODELS = re.compile(r"^(o\d|gpt-(5|6)(?!.*chat-latest))")
 SCHEMA_AT_GROQ = re.compile(r"openai/gpt-oss|meta-llama/llama-4|moonshotai/kimi-k2")
 SEES_AT_GROQ = re.compile(r"llama-4|-vl\b|vision")
+DETAILS = ("auto", "low", "high")
+CACHE_MARKS = ("cache_control", "prompt_cache_breakpoint")
 HARMLESS_PLUGINS = frozenset({"context-compression", "response-healing", "moderation"})
 
 
@@ -107,7 +109,9 @@ def functions(name: str, value: Any, model: str) -> Verdict:
         for tool in (value if isinstance(value, list) else ())
         if isinstance(tool, dict) and tool.get("type") != "function"
     ]
-    return Exclude(f"the tool {own[0]} runs at OpenRouter only") if own else Put(name, value)
+    if own:
+        return Exclude(f"the tool {own[0]} runs at OpenRouter only")
+    return Put(name, [_bare(tool) for tool in value] if isinstance(value, list) else value)
 
 
 def modalities(name: str, value: Any, model: str) -> Verdict:
@@ -251,6 +255,19 @@ PARTS: dict[str, tuple[Fits, Fits, Fits, Fits, Fits]] = {
 # fmt: on
 
 
+def implied(models: Sequence[str]) -> dict[str, Any]:
+    """What OpenRouter ids ask for beside a model, as parameters, where every one of them does.
+
+    `:online` is the plugin web, `@preset/…` the parameter preset, as OpenRouter documents them.
+    """
+    asked: dict[str, Any] = {}
+    if models and all("@preset/" in model for model in models):
+        asked["preset"] = models[0].partition("@preset/")[2]
+    if models and all(model.partition("@")[0].endswith(":online") for model in models):
+        asked["plugins"] = [{"id": "web"}]
+    return asked
+
+
 def judged(parameters: Mapping[str, Any], dialect: str, model: str) -> list[Verdict]:
     """What becomes of each parameter there."""
     column = COLUMNS.index(dialect)
@@ -338,9 +355,20 @@ def _plain(messages: list[dict[str, Any]], dialect: str) -> list[dict[str, Any]]
 def _plain_content(value: Any) -> Any:
     if not isinstance(value, list):
         return value
-    return [
-        {name: inner for name, inner in part.items() if name != "cache_control"}
-        if isinstance(part, dict)
-        else part
-        for part in value
-    ]
+    return [_plain_part(part) if isinstance(part, dict) else part for part in value]
+
+
+def _plain_part(part: dict[str, Any]) -> dict[str, Any]:
+    """A part without marks, and a picture in one of the sizes that others know."""
+    plain: dict[str, Any] = _bare(part)
+    picture = part.get("image_url")
+    if isinstance(picture, dict) and picture.get("detail", "auto") not in DETAILS:
+        plain["image_url"] = {name: v for name, v in picture.items() if name != "detail"}
+    return plain
+
+
+def _bare(marked: Any) -> Any:
+    """A part or a tool without the marks that tell OpenRouter where a prompt cache begins."""
+    if not isinstance(marked, dict):
+        return marked
+    return {name: inner for name, inner in marked.items() if name not in CACHE_MARKS}

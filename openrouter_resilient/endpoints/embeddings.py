@@ -71,9 +71,10 @@ class VectorsReader:
 
     ended = False
 
-    def __init__(self, route: Route) -> None:
-        """Know which model was asked."""
+    def __init__(self, request: Request, route: Route) -> None:
+        """Know which model was asked, and for how many vectors."""
         self._model = route.models[0]
+        self._count = len(request.parameters["input"])
 
     def chunks(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         """An event; there are none but errors."""
@@ -83,7 +84,7 @@ class VectorsReader:
         """The body with a choice that holds the vectors, in the order of their texts.
 
         Raises:
-            Broken: they are no vectors, or another model's.
+            Broken: they are no vectors, too few or too many, or another model's.
         """
         data = body.get("data")
         if body.get("error") or not isinstance(data, list):
@@ -94,6 +95,8 @@ class VectorsReader:
             vectors = [_vector(entry["embedding"]) for _, entry in placed]
         except (TypeError, ValueError, KeyError, AttributeError, struct.error):
             raise Broken(Fault(Kind.UNREADABLE, "the reply holds no vectors")) from None
+        if len(vectors) != self._count or len(set(map(len, vectors))) > 1:
+            raise Broken(Fault(Kind.UNREADABLE, "not one vector a text, all of one length"))
         message = {"role": "assistant", "content": None, "embeddings": vectors}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         rest = {name: value for name, value in body.items() if name not in ("data", "object")}

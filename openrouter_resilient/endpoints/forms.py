@@ -78,7 +78,7 @@ class Form:
     path: str
     write: Write
     objection: Callable[[Request, Route, str], str | None]
-    read: Callable[[Route], Reader] = lambda _route: PLAIN
+    read: Callable[[Request, Route], Reader] = lambda _request, _route: PLAIN
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ DIALECTS: dict[str, Dialect] = {
     "openai":     Dialect({CHAT: COMPLETIONS, EMBEDDINGS: VECTORS}),
     "groq":       Dialect({CHAT: COMPLETIONS}),
     "anthropic":  Dialect(
-        {CHAT: Form("/messages", _to_messages, _messages_objection, lambda _route: MessagesReader())},
+        {CHAT: Form("/messages", _to_messages, _messages_objection, lambda _request, _route: MessagesReader())},
         sign=lambda key: {"x-api-key": key},
         headers={"anthropic-version": anthropic.VERSION},
     ),

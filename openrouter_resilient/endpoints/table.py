@@ -24,6 +24,7 @@ DEFAULT_MODELS = (
 )
 
 
+AMONG_PROVIDERS = re.compile(r":(nitro|floor|exacto)$")  # variants that are no other model
 DIALECTS = ("openrouter", "openai", "groq", "anthropic", "anthropic-openai", "generic")
 
 
@@ -41,6 +42,7 @@ class Endpoint:
         default_model: the model that is asked where no route names one.
         most_models: how many models one request may list.
         author: whose models it serves under their OpenRouter name without the author.
+        lacks: how the names of the author's models begin that it does not serve.
         dots: whether a version is spelled with dots there (`4.5`), as OpenRouter does.
         headers: sent with every request.
     """
@@ -53,6 +55,7 @@ class Endpoint:
     default_model: str | None = None
     most_models: int = 1
     author: str | None = None
+    lacks: tuple[str, ...] = ()
     dots: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -92,7 +95,7 @@ OPENAI = Endpoint(
     # Not a "-chat-latest" alias, which takes no tools, nor a reasoning model, which refuses
     # sampling parameters: what answers in OpenRouter's place should take what OpenRouter took.
     "openai", "https://api.openai.com/v1", dialect="openai", author="openai",
-    default_model="gpt-4.1",
+    lacks=("gpt-oss",), default_model="gpt-4.1",  # open weights are served by others
 )
 GROQ = Endpoint(
     "groq", "https://api.groq.com/openai/v1", dialect="groq",
@@ -176,6 +179,41 @@ def make_routes(
     return _with_keys(routes, endpoints, chosen=fallbacks or ())
 
 
+def nearest_route(routes: Sequence[Route], endpoints: Mapping[str, Endpoint]) -> Route | None:
+    """Straight to the maker of the first model: the nearest thing to it when OpenRouter is down.
+
+    Args:
+        routes: of a client or a call, in order.
+        endpoints: those that can be asked.
+
+    Returns:
+        The route that should be the first of the fallbacks, such as `anthropic:claude-…` behind a
+        Claude; None where it is, or where its key is not set.
+    """
+    first = routes[0]
+    if first.endpoint != OPENROUTER.name:
+        return None
+    behind = next((route.endpoint for route in routes if route.endpoint != first.endpoint), None)
+    for maker in endpoints.values():
+        name = _made_by(maker, first.models[0]) if maker.key else None
+        if name is not None:
+            return None if behind == maker.name else Route(maker.name, (name,))
+    return None
+
+
+def own_name(endpoint: Endpoint, model: str) -> str | None:
+    """What an endpoint calls an OpenRouter model that its author made; None if it has none such.
+
+    OpenAI serves `openai/gpt-4o` as `gpt-4o`, Anthropic `anthropic/claude-haiku-4.5` as
+    `claude-haiku-4-5`. What only chooses among providers (`:nitro`) changes no model; aliases,
+    presets and other variants have no equal there.
+    """
+    author, _, name = AMONG_PROVIDERS.sub("", model).partition("/")
+    if author != endpoint.author or ":" in name or "@" in name or name.startswith(endpoint.lacks):
+        return None
+    return name if endpoint.dots else name.replace(".", "-")
+
+
 def _with_keys(
     routes: list[Route], endpoints: Mapping[str, Endpoint], chosen: Sequence[str]
 ) -> tuple[Route, ...]:
@@ -210,16 +248,16 @@ def _grouped(routes: Sequence[Route], endpoints: Mapping[str, Endpoint]) -> list
 
 
 def _nearest_model(endpoint: Endpoint, models: Sequence[str]) -> str:
-    """The model to ask a direct endpoint for: the first of the list that it serves, or its own.
+    """The model to ask a direct endpoint for: the first of the list that it serves, or its own."""
+    names = (own_name(endpoint, model) for model in models)
+    return next(filter(None, names), None) or _default_model(endpoint)
 
-    OpenAI serves `openai/gpt-4o` as `gpt-4o`, Anthropic `anthropic/claude-sonnet-4.5` as
-    `claude-sonnet-4-5`. Aliases and variants have no equal there.
-    """
-    for model in models:
-        author, _, name = model.partition("/")
-        if author == endpoint.author and ":" not in name and "@" not in name:
-            return name if endpoint.dots else name.replace(".", "-")
-    return _default_model(endpoint)
+
+def _made_by(endpoint: Endpoint, model: str) -> str | None:
+    """The same for one model, or for an alias of the author's newest; None where there is none."""
+    if endpoint.author and model.startswith(f"~{endpoint.author}/"):
+        return _default_model(endpoint)
+    return own_name(endpoint, model)
 
 
 def _default_model(endpoint: Endpoint) -> str:

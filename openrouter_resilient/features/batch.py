@@ -24,7 +24,6 @@ from openrouter_resilient.features.workers import Errand, Threads
 from openrouter_resilient.routing.faults import Kind
 from openrouter_resilient.served import AttemptRecord
 from openrouter_resilient.shapes import Completion
-from openrouter_resilient.wire.clock import Clock
 
 if TYPE_CHECKING:
     from openrouter_resilient.client import Client
@@ -63,29 +62,9 @@ class Way:
 
 
 def ask_all(
-    client: Client,
-    prompts: Iterable[Any],
-    params: Mapping[str, Any],
-    *,
-    way: Way,
-    models: list[str],
-    clock: Clock,
+    client: Client, prompts: Iterable[Any], params: Mapping[str, Any], *, way: Way
 ) -> list[Result]:
-    """Ask every prompt, and give the results in their order.
-
-    Args:
-        client: asks.
-        prompts: as `Client.complete` takes them.
-        params: what each is asked with.
-        way: how.
-        models: that are asked; a checkpoint holds for them alone.
-        clock: of the client.
-
-    Raises:
-        ConfigurationError: a setting is malformed, or the checkpoint cannot be used.
-        BatchInterrupted: Ctrl-C came.
-        OSError: the checkpoint cannot be written.
-    """
+    """See `Abilities.map`."""
     if not isinstance(way.workers, int) or way.workers < 1:
         raise ConfigurationError(f"workers must be at least 1, not {way.workers!r}")
     if isinstance(prompts, str):
@@ -93,11 +72,11 @@ def ask_all(
     listed = list(prompts)
     with ExitStack() as stack:
         kept = stack.enter_context(Checkpoint(way.checkpoint)) if way.checkpoint else None
-        bar = Progress(len(listed), clock, shown=way.progress)
+        bar = Progress(len(listed), client._carrier.clock, shown=way.progress)
         stack.callback(bar.close)
-        batch = _Batch(client, listed, params, way=way, clock=clock, bar=bar)
+        batch = _Batch(client, listed, params, way=way, bar=bar)
         if kept is not None:
-            batch.resume(kept, models, params)
+            batch.resume(kept)
         return batch.run()
 
 
@@ -111,17 +90,18 @@ class _Batch:
         params: Mapping[str, Any],
         *,
         way: Way,
-        clock: Clock,
         bar: Progress,
     ) -> None:
+        self._client = client
         self._prompts = prompts
+        self._params = params
         self._errand = Errand(client, params)
         self._executor = way.executor
-        self._clock = clock
+        self._clock = client._carrier.clock
         self._bar = bar
         self._pace = Pace(way.workers)
         self._workers = min(way.workers, len(prompts))
-        self._spending = Spending(way.max_cost, "this batch") if way.max_cost else None
+        self._spending = None if way.max_cost is None else Spending(way.max_cost, "this batch")
         self._results: list[Result | None] = [None] * len(prompts)
         self._pending = deque(range(len(prompts)))
         self._turns = [0] * len(prompts)
@@ -130,23 +110,25 @@ class _Batch:
         self._flying: dict[int, tuple[Future[Result], float]] = {}
         self._landed: SimpleQueue[tuple[int, Result, OSError | None]] = SimpleQueue()
 
-    def resume(self, kept: Checkpoint, models: list[str], params: Mapping[str, Any]) -> None:
+    def resume(self, kept: Checkpoint) -> None:
         """Take from an earlier run what it has, and add to it what comes."""
         self._kept = kept
         missing: deque[int] = deque()
         for number in self._pending:
-            try:
-                digest = digest_of(self._prompts[number], models, params)
-            except (TypeError, ValueError):  # asking will say what is wrong with it
-                missing.append(number)
-                continue
-            self._digests[number] = digest
-            known = kept.take(digest)
+            digest = self._digests[number] = self._digest(self._prompts[number])
+            known = kept.take(digest) if digest else None
             if known is None:
                 missing.append(number)
             else:
                 self._settle(number, known, cost=0.0)
         self._pending = missing
+
+    def _digest(self, prompt: Any) -> str | None:
+        """What the checkpoint knows a prompt by; None for one that asking will refuse."""
+        try:
+            return digest_of(self._client, prompt, self._params)
+        except (TypeError, ValueError, OSError):
+            return None
 
     def run(self) -> list[Result]:
         with ExitStack() as stack:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 import threading
 from collections import defaultdict, deque
 from collections.abc import Mapping
@@ -20,11 +19,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from openrouter_resilient.errors import ConfigurationError
+from openrouter_resilient.given import models_of
 from openrouter_resilient.served import Served
-from openrouter_resilient.shapes import Completion, make_request
+from openrouter_resilient.shapes import Completion
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from openrouter_resilient.client import Client
 
 try:
     import fcntl
@@ -126,22 +128,19 @@ class Checkpoint:
             ) from None
 
 
-def digest_of(prompt: Any, models: list[str], params: Mapping[str, Any]) -> str:
+def digest_of(client: Client, prompt: Any, params: Mapping[str, Any]) -> str:
     """What tells a prompt from all others, with everything its answer depends on.
 
     Raises:
         TypeError, ValueError: the prompt is malformed.
+        OSError: a file in it cannot be read.
     """
     asked = {name: value for name, value in params.items() if name not in BESIDE}
-    request = make_request(prompt, asked.pop("system", None), asked)
-    whole = [models, request.messages, request.parameters]
-    text = json.dumps(whole, sort_keys=True, default=_fingerprint)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _fingerprint(thing: object) -> str:
-    """Of what is no JSON: an image, say."""
-    return hashlib.sha256(pickle.dumps(thing)).hexdigest()
+    models = models_of(asked) or client._models
+    own = {name: asked.pop(name, None) for name in ("system", "model", "models")}
+    request = client._request(prompt, own["system"], asked)
+    whole = json.dumps([models, request.messages, request.parameters], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def _line(data: bytes) -> dict[str, Any]:

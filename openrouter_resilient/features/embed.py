@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 from openrouter_resilient.endpoints.forms import DIALECTS
-from openrouter_resilient.endpoints.table import parse_route
-from openrouter_resilient.errors import ConfigurationError
+from openrouter_resilient.endpoints.table import make_routes, own_name, parse_route
+from openrouter_resilient.errors import ConfigurationError, RoutesExhausted
+from openrouter_resilient.features.spending import Spending, whole_cost_of
 from openrouter_resilient.given import check_seconds
 from openrouter_resilient.routing.plan import Route, bare_model
 from openrouter_resilient.shapes import EMBEDDINGS, Request
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from openrouter_resilient.served import Served
 
 FIRST_S = 10.0  # until a batch's reply; a model that embeds answers in one piece, and soon
+LEAST_S = 0.001  # a deadline is never nothing
 CHARACTERS_A_SECOND = 40_000  # what a long batch adds to it
 
 
@@ -42,9 +44,7 @@ class Embeddings(Sequence[list[float]]):
     @property
     def cost(self) -> float | None:
         """In USD, as reported; None if a batch's is unknown."""
-        costs = [served.cost for served in self.served]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known) if len(known) == len(costs) else None
+        return whole_cost_of(self.served)
 
     def __repr__(self) -> str:
         """Say how many there are and who made them."""
@@ -77,6 +77,7 @@ def embed(  # noqa: PLR0913  the arguments of the method
     fallbacks: Sequence[str] | None,
     batch_size: int,
     deadline: float | None,
+    max_cost: float | None,
     params: Mapping[str, Any],
 ) -> Embeddings:
     """See `Abilities.embed`."""
@@ -85,80 +86,60 @@ def embed(  # noqa: PLR0913  the arguments of the method
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
     routes = routes_to(model, fallbacks, client.endpoints)
     check_seconds(deadline=deadline)
+    cap = None if max_cost is None else Spending(max_cost, "these vectors")
     clock = client._carrier.clock
     ends_at = clock.now() + (deadline or client._deadline)
     vectors: list[list[float]] = []
     served: list[Served] = []
     for at in range(0, len(listed), batch_size):
         batch = listed[at : at + batch_size]
-        left = max(ends_at - clock.now(), 0.001) if at else deadline
-        made, record = _batch(client, routes, batch, left, params)
-        vectors += made
-        served.append(record)
+        left = max(ends_at - clock.now(), LEAST_S) if at else deadline
+        request = _request(batch, params)
+        patience = FIRST_S + sum(map(len, batch)) / CHARACTERS_A_SECOND
+        call = client._planned(request, routes, left, patience, "whole", max_cost=cap)
+        answer = client._answer(call)
+        vectors += answer.choices[0].message["embeddings"]
+        served.append(answer.served)
     _check_lengths(vectors, served)
     return Embeddings(vectors, tuple(served))
 
 
 def routes_to(
     model: str, fallbacks: Sequence[str] | None, endpoints: Mapping[str, Endpoint]
-) -> list[Route]:
+) -> tuple[Route, ...]:
     """Where this very model is served, in order.
 
     Raises:
-        ConfigurationError: a fallback names another model, or no key is set.
+        ConfigurationError: a fallback names another model or lacks its key, or no key is set.
     """
     first = parse_route(model, endpoints)
-    others = [parse_route(text, endpoints) for text in fallbacks or ()]
-    for route in others:
+    others = _twins(first, endpoints) if fallbacks is None else fallbacks
+    for route in (parse_route(text, endpoints) for text in others):
         if bare_model(route.models[0]) != bare_model(first.models[0]):
             raise ConfigurationError(
                 f"{route} is another model than {first}; vectors of two models do not mix"
             )
-    if fallbacks is None:
-        others = list(_twins(first, endpoints))
-    usable = [route for route in (first, *others) if _has_key(endpoints[route.endpoint])]
-    if not usable:
-        raise ConfigurationError(
-            f"no key is set that {model} could be asked with; set OPENROUTER_API_KEY, or give "
-            "fallbacks that serve it"
-        )
-    return list(dict.fromkeys(usable))
+    return make_routes([model], others, endpoints)
 
 
-def _twins(first: Route, endpoints: Mapping[str, Endpoint]) -> Iterator[Route]:
-    """The same model at its author's own endpoint, and the other way round."""
-    author, slash, name = first.models[0].partition("/")
+def _twins(first: Route, endpoints: Mapping[str, Endpoint]) -> list[str]:
+    """The same model at its author's own endpoint, and the other way round, where a key is set."""
+    model, author = first.models[0], endpoints[first.endpoint].author
+    twins = []
     for endpoint in endpoints.values():
-        speaks = EMBEDDINGS in DIALECTS[endpoint.dialect].forms
-        if not speaks or endpoint.name == first.endpoint:
+        embeds = EMBEDDINGS in DIALECTS[endpoint.dialect].forms
+        if not embeds or not endpoint.key or endpoint.name == first.endpoint:
             continue
-        if slash and endpoint.author == author and ":" not in name and "@" not in name:
-            yield Route(endpoint.name, (name,))
-        own = endpoints[first.endpoint].author
-        if not slash and own and endpoint.dialect == "openrouter":
-            yield Route(endpoint.name, (f"{own}/{first.models[0]}",))
+        if author and endpoint.most_models > 1:
+            twins.append(f"{endpoint.name}:{author}/{model}")
+        elif name := own_name(endpoint, model):
+            twins.append(f"{endpoint.name}:{name}")
+    return twins
 
 
-def _has_key(endpoint: Endpoint) -> bool:
-    """A server of one's own may want none."""
-    return endpoint.key is not None or endpoint.dialect == "generic"
-
-
-def _batch(
-    client: Client,
-    routes: Sequence[Route],
-    texts: list[str],
-    deadline: float | None,
-    params: Mapping[str, Any],
-) -> tuple[list[list[float]], Served]:
+def _request(texts: list[str], params: Mapping[str, Any]) -> Request:
     given = {name: value for name, value in params.items() if value is not None}
-    request = Request([], {"input": texts, **given}, operation=EMBEDDINGS)
-    patience = FIRST_S + sum(map(len, texts)) / CHARACTERS_A_SECOND
-    completion = client._answer(client._planned(request, routes, deadline, patience, "whole"))
-    vectors: list[list[float]] = completion.choices[0].message["embeddings"]
-    if len(vectors) != len(texts):
-        raise ValueError(f"{len(texts)} texts were sent, and {len(vectors)} vectors came")
-    return vectors, completion.served
+    return Request([], {"input": texts, **given}, operation=EMBEDDINGS)
 
 
 def _listed(texts: str | Sequence[str]) -> list[str]:
@@ -174,7 +155,12 @@ def _listed(texts: str | Sequence[str]) -> list[str]:
 
 
 def _check_lengths(vectors: list[list[float]], served: list[Served]) -> None:
+    """Each reply was checked by itself; two endpoints may still mean two models by one name."""
     lengths = {len(vector) for vector in vectors}
     if len(lengths) > 1:
-        who = ", ".join(str(record.endpoint) for record in served)
-        raise ValueError(f"vectors of different lengths came ({sorted(lengths)}) from {who}")
+        who = ", ".join(dict.fromkeys(record.endpoint for record in served))
+        raise RoutesExhausted(
+            f"vectors of different lengths came ({sorted(lengths)}) from {who}, so that they are "
+            "of different models. Name fallbacks that serve the same one",
+            history=tuple(attempt for record in served for attempt in record.attempts),
+        )

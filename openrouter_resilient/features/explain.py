@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from openrouter_resilient.call import Call
-from openrouter_resilient.endpoints.forms import to_wire
-from openrouter_resilient.endpoints.table import Endpoint
+from openrouter_resilient.endpoints.forms import objection, to_wire
+from openrouter_resilient.endpoints.table import Endpoint, nearest_route
+from openrouter_resilient.given import models_of
 from openrouter_resilient.routing.breaker import BreakerBoard
 from openrouter_resilient.routing.faults import Fault, Kind
 from openrouter_resilient.routing.hedging import hedge_at, hedge_for
-from openrouter_resilient.routing.plan import Route
 from openrouter_resilient.routing.step import (
     Attempt,
     HealthOf,
@@ -26,6 +27,11 @@ from openrouter_resilient.routing.step import (
 )
 from openrouter_resilient.sheet import Sheet
 
+if TYPE_CHECKING:
+    from openrouter_resilient.client import Client
+
+OF_A_CALL = ("system", "model", "models", "fallbacks", "deadline", "first_token_timeout", "wire",
+             "hedge_after", "max_cost", "cache_seconds", "stale_if_error")  # fmt: skip
 COLUMNS = ("", "route", "from", "first token by", "then silent at most", "breaker", "body")
 
 
@@ -38,14 +44,28 @@ class _Sending:
     beside: int = 0
 
 
-def explain_call(
+def explain(client: Client, prompt: Any, params: Mapping[str, Any]) -> Sheet:
+    """See `Abilities.explain`."""
+    given = dict(params)
+    own = {name: given.pop(name, None) for name in OF_A_CALL}
+    call = client._call(
+        prompt, own["system"], given, models_of(own), own["fallbacks"], own["deadline"],
+        own["first_token_timeout"], own["wire"] or client._wire, own["hedge_after"],
+        own["max_cost"],
+    )  # fmt: skip
+    fresh = client._cache_seconds if own["cache_seconds"] is None else own["cache_seconds"]
+    age = client._cache.age(call, fresh) if client._cache and fresh else None
+    return _told(call, client._carrier.board, client.endpoints, cached_seconds=age)
+
+
+def _told(
     call: Call,
     board: BreakerBoard,
     endpoints: Mapping[str, Endpoint],
     *,
-    cached_seconds: float | None = None,
+    cached_seconds: float | None,
 ) -> Sheet:
-    """Tell how a call would go if every route that is asked said nothing until its limit.
+    """How a call would go if every route that is asked said nothing until its limit.
 
     Args:
         call: planned and not yet made.
@@ -140,15 +160,9 @@ def _dropped(call: Call, endpoints: Mapping[str, Endpoint]) -> list[str]:
 
 
 def _nearer(call: Call, endpoints: Mapping[str, Endpoint]) -> list[str]:
-    """A direct endpoint that serves the first model itself, where another would be asked first."""
-    first, *others = call.plan.routes
-    author, _, model = first.models[0].lstrip("~").partition("/")
-    direct = next((e for e in endpoints.values() if e.author == author and e.key), None)
-    if not model or direct is None or _next_endpoint(first, others) in (None, direct.name):
+    """The first model straight from its maker, where it could be asked and is not asked next."""
+    route = nearest_route(call.plan.routes, endpoints)
+    if route is None or objection(call.request, endpoints[route.endpoint], route) is not None:
         return []
-    nearest = f"{direct.name} serves {author}'s models itself, and its key is set"
-    return [f"{nearest}: as the first of the fallbacks it would be nearest to your first choice."]
-
-
-def _next_endpoint(first: Route, others: list[Route]) -> str | None:
-    return next((route.endpoint for route in others if route.endpoint != first.endpoint), None)
+    nearest = f"{route} would be nearest to your first choice, and its key is set"
+    return [f"{nearest}: make it the first of the fallbacks."]

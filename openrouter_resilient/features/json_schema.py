@@ -18,7 +18,8 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "null": lambda value: value is None,
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
     "integer": lambda value: (
-        isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+        (isinstance(value, int) and not isinstance(value, bool))
+        or (isinstance(value, float) and value.is_integer())
     ),
 }
 Limit = Callable[[Any, Any], bool]
@@ -32,7 +33,14 @@ LIMITS: dict[str, tuple[type | tuple[type, ...], Limit]] = {
     "pattern": (str, lambda value, limit: re.search(limit, value) is not None),
     "minItems": (list, lambda value, limit: len(value) >= limit),
     "maxItems": (list, lambda value, limit: len(value) <= limit),
+    "uniqueItems": (list, lambda value, limit: not limit or _unlike(value)),
+    "minProperties": (dict, lambda value, limit: len(value) >= limit),
+    "maxProperties": (dict, lambda value, limit: len(value) <= limit),
 }
+
+
+def _unlike(values: list[Any]) -> bool:
+    return all(value not in values[:place] for place, value in enumerate(values))
 
 
 def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:

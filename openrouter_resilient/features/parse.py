@@ -23,8 +23,10 @@ from openrouter_resilient.errors import (
     RoutesExhausted,
 )
 from openrouter_resilient.features.json_schema import problems
-from openrouter_resilient.given import check_seconds
+from openrouter_resilient.features.spending import with_one_cap
+from openrouter_resilient.given import check_seconds, models_of
 from openrouter_resilient.routing.faults import Kind
+from openrouter_resilient.routing.plan import Route
 from openrouter_resilient.shapes import CheckedFormat, Completion
 
 if TYPE_CHECKING:
@@ -101,6 +103,8 @@ class Form:
             return self.check(self._unwrapped(candidate)), None
         except ValueError as error:
             return None, error
+        except RecursionError:
+            return None, ValueError("it is nested too deeply")
 
     def _unwrapped(self, candidate: Any) -> Any:
         """A model that was told in words may have left the wrapping out."""
@@ -198,6 +202,8 @@ def parse(
             raise asking.failed()
         asking.prepare_another()
     parsed = asking.once()
+    if parsed is None and asking.served.cached:  # what is known is wrong; what is new may not be
+        parsed = asking.once(cache_seconds=0, stale_if_error=0)
     if parsed is None:
         raise asking.failed()
     return parsed
@@ -210,106 +216,125 @@ class _Asking:
         self.error: ValueError | None = None
         self._client = client
         self._form = form
-        self._options = dict(options)
+        self._options = with_one_cap(options, "this parse")
         system = self._options.pop("system", None)
         self._messages = client._request(prompt, system, {}).messages
         self._clock = client._carrier.clock
         self._began_at = self._clock.now()
         deadline = self._options.pop("deadline", None)
         check_seconds(deadline=deadline)
-        self._ends_at = self._began_at + (deadline or client._deadline)
+        self._seconds = deadline or client._deadline
+        self._ends_at = self._began_at + self._seconds
         self._trail: tuple[AttemptRecord, ...] = ()
         self._last: Completion | None = None
 
     def left(self) -> float:
         return self._ends_at - self._clock.now()
 
-    def once(self) -> Parsed[Any] | None:
+    @property
+    def served(self) -> Served:
+        """Who gave the last answer, and all that was asked until then."""
+        assert self._last is not None  # noqa: S101  it has answered, wrongly
+        return self._last.served
+
+    def once(self, **options: Any) -> Parsed[Any] | None:
         """Ask; None if the answer does not have the form."""
-        began_at = self._clock.now()
         try:
-            completion = self._complete()
+            completion = self._complete({**self._options, **options})
         except (CallFailed, RequestRefused) as failure:
             if self._last is None:
                 raise
-            raise self.failed(failure) from failure
+            raise self.failed() from failure
         self._last = completion
-        served = self._whole_record(completion.served, began_at)
-        self._trail = served.attempts
         try:
             value = self._form.read(completion)
         except ValueError as error:
             self.error = error
             return None
         parsed: Parsed[Any] = Parsed.model_validate(completion.model_dump())
-        parsed._value, parsed._served = value, served
+        parsed._value, parsed._served = value, completion.served
         return parsed
 
     def prepare_another(self) -> None:
-        """Say what was wrong, and let whoever was not asked yet be first."""
-        assert self._last is not None  # noqa: S101  it has answered, wrongly
+        """Say what was wrong, and let whoever has not said it be first."""
         wrong = _in_words(self.error)
         again = f"That answer was not accepted: {wrong}\n\n{schema_in_words(self._form.schema)}"
-        said = [{"role": "assistant", "content": self._last.text}] if self._last.text else []
+        text = self._last.text if self._last else ""
+        said = [{"role": "assistant", "content": text}] if text else []
         self._messages = [*self._messages, *said, {"role": "user", "content": again}]
-        routes = self._client._chosen(_models(self._options), self._options.pop("fallbacks", None))
-        answered = self._trail[-1].route
-        ordered = sorted(map(str, routes), key=lambda route: route == answered)
-        self._options.pop("model", None)
-        self._options["models"] = [one for route in ordered for one in _apart(route)]
-        self._options["fallbacks"] = ()
+        fallbacks = self._options.pop("fallbacks", None)
+        routes = self._client._chosen(models_of(self._options), fallbacks)
+        ordered = sorted(routes, key=self._has_answered)
+        in_order = [one for route in ordered for one in _apart(route)]
+        self._options.update(model=None, models=in_order, fallbacks=())
 
-    def failed(self, cause: ResilientError | None = None) -> InvalidStructuredOutput:
+    def failed(self) -> InvalidStructuredOutput:
         assert self._last is not None  # noqa: S101  it has answered, wrongly
-        history = (*self._trail, *(cause.history if cause else ()))
         error = InvalidStructuredOutput(
             f"the answer does not have the form that was asked for ({self._form.name}: "
             f"{_kinds(self.error)}); it is in .text, what is wrong with it in .error. "
             "Give more repairs, another model, or a simpler form",
-            history=history,
+            history=self._trail,
         )
         error.text, error.error = self._last.text, self.error
         return error
 
-    def _complete(self) -> Completion:
+    def _has_answered(self, route: Route) -> bool:
+        """Whether the last answer is this route's; of a known one only the endpoint is known."""
+        served = self.served
+        if served.cached:
+            return route.endpoint == served.endpoint
+        return str(route) == [a.route for a in served.attempts if a.fault is None][-1]
+
+    def _complete(self, options: Mapping[str, Any]) -> Completion:
         """Ask with the schema as a parameter; in words where no provider at OpenRouter takes it."""
-        provider = {"require_parameters": True, **(self._options.get("provider") or {})}
+        provider = {"require_parameters": True, **(options.get("provider") or {})}
         held = {"response_format": self._form.response_format(), "provider": provider}
+        asked_before = len(self._trail)
         try:
-            return self._client.complete(
-                self._messages, **{**self._options, **held}, deadline=max(self.left(), LEAST_S)
-            )
-        except RoutesExhausted as exhausted:
-            faults = {attempt.fault for attempt in exhausted.history}
+            return self._ask(self._messages, {**options, **held})
+        except RoutesExhausted:
+            faults = {attempt.fault for attempt in self._trail[asked_before:]}
             if Kind.NO_PROVIDER.value not in faults or self.left() < WORTH_ASKING_S:
                 raise
-            self._trail = (*self._trail, *exhausted.history)
         words = {"role": "system", "content": schema_in_words(self._form.schema)}
-        return self._client.complete(
-            [words, *self._messages], **self._options, deadline=max(self.left(), LEAST_S)
-        )
+        return self._ask([words, *self._messages], options)
 
-    def _whole_record(self, served: Served, began_at: float) -> Served:
-        """The record of all that was asked, not of the last call alone."""
-        attempts = (*self._trail, *served.attempts)
+    def _ask(self, messages: list[dict[str, Any]], options: Mapping[str, Any]) -> Completion:
+        """One call, in whose record and errors stands all that was asked until then."""
+        began_at = self._clock.now()
+        left = max(self.left(), LEAST_S) if self._trail or self._last else self._seconds
+        try:
+            completion = self._client.complete(messages, **{**options, "deadline": left})
+        except ResilientError as failure:
+            self._trail = failure.history = self._with(failure.history, began_at)
+            raise
+        served = completion.served
+        self._trail = self._with(served.attempts, began_at)
         first = served.first_token_seconds
-        return replace(
+        completion._served = replace(
             served,
-            attempts=tuple(replace(a, number=place) for place, a in enumerate(attempts, start=1)),
+            attempts=self._trail,
             seconds=self._clock.now() - self._began_at,
             first_token_seconds=None if first is None else first + began_at - self._began_at,
         )
+        return completion
+
+    def _with(
+        self, attempts: tuple[AttemptRecord, ...], began_at: float
+    ) -> tuple[AttemptRecord, ...]:
+        """The trail with the attempts of one more call, counted on."""
+        later = began_at - self._began_at
+        before = len(self._trail)
+        return (*self._trail, *(
+            replace(a, number=before + a.number, begun_seconds=a.begun_seconds + later)
+            for a in attempts
+        ))  # fmt: skip
 
 
-def _models(options: Mapping[str, Any]) -> list[str] | None:
-    chosen = options.get("models") or options.get("model")
-    return [chosen] if isinstance(chosen, str) else chosen
-
-
-def _apart(route: str) -> list[str]:
+def _apart(route: Route) -> list[str]:
     """A route of several models as routes of one; neighbours are joined again."""
-    endpoint, _, models = route.partition(":")
-    return [f"{endpoint}:{model}" for model in models.split(",")]
+    return [f"{route.endpoint}:{model}" for model in route.models]
 
 
 def _in_words(error: ValueError | None) -> str:

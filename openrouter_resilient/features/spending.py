@@ -6,13 +6,13 @@ An endpoint that reports no cost (OpenAI, Groq and Anthropic report none) counts
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openrouter_resilient.errors import ConfigurationError, SpendingCapReached
 from openrouter_resilient.features.forking import renew_in_forked_child
 from openrouter_resilient.routing.step import History
-from openrouter_resilient.served import make_records
+from openrouter_resilient.served import Served, in_usd, make_records
 
 
 class Spending:
@@ -62,12 +62,23 @@ class Spending:
         if self._spent < self.cap:
             return
         error = SpendingCapReached(
-            f"${self._spent:.6f} of the ${self.cap:g} that {self._whose} may cost are spent, and "
-            "no request was sent any more. Raise max_cost to go on",
+            f"{in_usd(self._spent)} of the ${self.cap:g} that {self._whose} may cost are spent, "
+            "and no request was sent any more. Raise max_cost to go on",
             history=make_records(history),
         )
         error.cap, error.spent = self.cap, self._spent
         raise error
+
+
+def capped(max_cost: float | Spending) -> Spending:
+    """The cap of a call; one that several calls share is theirs already."""
+    return max_cost if isinstance(max_cost, Spending) else Spending(max_cost, "this call")
+
+
+def with_one_cap(options: Mapping[str, Any], whose: str) -> dict[str, Any]:
+    """The options of several calls, whose `max_cost` holds for all of them together."""
+    cap = options.get("max_cost")
+    return dict(options) if cap is None else {**options, "max_cost": Spending(cap, whose)}
 
 
 def checked_cap(cap: float) -> float:
@@ -82,6 +93,13 @@ def checked_cap(cap: float) -> float:
     if not 0 < cap < float("inf"):
         raise ConfigurationError(f"max_cost must be a positive number of USD, not {cap}")
     return float(cap)
+
+
+def whole_cost_of(answers: Sequence[Served]) -> float | None:
+    """USD that several answers cost, as reported; None while one's is unknown."""
+    costs = [served.cost for served in answers]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
 
 
 def with_max_price(parameters: Mapping[str, Any], max_price: Mapping[str, float]) -> dict[str, Any]:

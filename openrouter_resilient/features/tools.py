@@ -12,11 +12,12 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 from typing_extensions import NotRequired, TypedDict
 
+from openrouter_resilient.features.spending import whole_cost_of, with_one_cap
+from openrouter_resilient.served import Served
 from openrouter_resilient.shapes import Completion, ToolCall
 
 if TYPE_CHECKING:
     from openrouter_resilient.client import Client
-    from openrouter_resilient.served import Served
 
 OnError = Literal["tell", "raise"]
 ARGUMENT = re.compile(r"^\s+\*{0,2}(\w+)(?:\s*\([^)]*\))?:\s*(.+)$")
@@ -85,9 +86,7 @@ class ToolRun:
     @property
     def cost(self) -> float | None:
         """In USD, as reported; None if a step's is unknown."""
-        costs = [served.cost for served in self.served]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known) if len(known) == len(costs) else None
+        return whole_cost_of(self.served)
 
     def __repr__(self) -> str:
         """Say what was done, never what was said."""
@@ -182,8 +181,8 @@ def run_tools(
         raise ValueError(f"max_steps must be at least 1, not {max_steps}")
     if on_error not in ("tell", "raise"):
         raise ValueError(f'on_error must be "tell" or "raise", not {on_error!r}')
-    known = {tool.name: tool for tool in map(_Tool, tools)}
-    given = dict(options)
+    known = _by_name(tools)
+    given = with_one_cap(options, "this run")
     messages = client._request(prompt, given.pop("system", None), {}).messages
     first_choice = given.pop("tool_choice", None)
     steps: list[Step] = []
@@ -204,6 +203,15 @@ def run_tools(
         messages += [_answered(one) for one in called]
         steps.append(Step(completion, called))
     return ToolRun(tuple(steps), messages)
+
+
+def _by_name(tools: Sequence[Callable[..., Any]]) -> dict[str, _Tool]:
+    known: dict[str, _Tool] = {}
+    for tool in map(_Tool, tools):
+        if tool.name in known:
+            raise ValueError(f"two tools are called {tool.name}; a model tells them by their names")
+        known[tool.name] = tool
+    return known
 
 
 def _calls(completion: Completion, step: int) -> list[ToolCall]:

@@ -45,18 +45,22 @@ class Breaker:
         self._cooldown = FIRST_COOLDOWN_S
         self._opened_at: float | None = None
         self._reopens_at = 0.0
+        self._tried_at = 0.0
         self._trial_until = 0.0
         self._lapses_at = float("inf")
 
     def health(self, now: float) -> Health:
         """What a call should know of it now."""
         if now < self.shunned_until:
-            return Health(State.OPEN, self.shunned_until, self.not_before)
+            until = self.shunned_until  # asking again before tells nothing: behind all others
+            return Health(State.OPEN, until, self.not_before, tried_at=until)
         if not self.is_open(now):
             return Health(State.CLOSED, 0.0, self.not_before)
+        tried_at = max(self._tried_at, self._trial_until - TRIAL_LEASE_S)
         if now >= self._reopens_at and now >= self._trial_until:
-            return Health(State.HALF_OPEN, self._reopens_at, self.not_before)
-        return Health(State.OPEN, max(self._reopens_at, self._trial_until), self.not_before)
+            return Health(State.HALF_OPEN, self._reopens_at, self.not_before, tried_at)
+        until = max(self._reopens_at, self._trial_until)
+        return Health(State.OPEN, until, self.not_before, tried_at)
 
     def is_open(self, now: float) -> bool:
         """Whether it is open or half-open; a word that has lapsed opens nothing."""
@@ -90,6 +94,7 @@ class Breaker:
             return
         known = self._reopens_at if self.is_open(now) else 0.0
         self._opened_at = word.since
+        self._tried_at = max(self._tried_at, word.checked_at)
         self._reopens_at = max(known, word.reopens_at)
         self._lapses_at = word.expires_at
 
@@ -110,7 +115,10 @@ class Breaker:
     def failed(self, started_at: float, now: float, *, trial: bool) -> None:
         """Record a fault; a failed trial opens the breaker again, for twice as long."""
         if self._opened_at is not None:
-            if trial and started_at >= self._opened_at:
+            if started_at < self._opened_at:
+                return
+            self._tried_at = now
+            if trial:
                 self._cooldown = min(2 * self._cooldown, LONGEST_COOLDOWN_S)
                 self._open(now)
             return
@@ -120,7 +128,7 @@ class Breaker:
             self._open(now)
 
     def _open(self, now: float) -> None:
-        self._opened_at = now
+        self._opened_at = self._tried_at = now
         self._reopens_at = now + self._cooldown
         self._trial_until = 0.0
 
@@ -157,6 +165,7 @@ class BreakerBoard:
             state=max((health.state for health in healths), key=_BADNESS.index),
             reopens_at=max(health.reopens_at for health in healths),
             not_before=max(health.not_before for health in healths),
+            tried_at=max(health.tried_at for health in healths),
         )
 
     def begin(self, attempt: Attempt, now: float) -> bool:
@@ -249,7 +258,8 @@ def _learn(outcome: Outcome, endpoint: Breaker, route: Breaker) -> None:
     if _shows_it_up(fault):
         endpoint.answered(*times)
     if fault is not None:
-        blamed = route if fault.relayed else endpoint
+        alone = fault.relayed or fault.scope is Scope.MODEL  # it says nothing of other models
+        blamed = route if alone else endpoint
         if fault.row.counts:
             blamed.failed(*times, trial=trial)
         if fault.kind is Kind.UNKNOWN_MODEL:

@@ -46,6 +46,7 @@ class Kind(Enum):
     BLOCKED = "blocked"
     UNKNOWN_MODEL = "unknown_model"
     NO_PROVIDER = "no_provider"
+    FREE_QUOTA = "free_quota"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NO_CREDIT = "no_credit"
@@ -107,6 +108,7 @@ FAULTS: dict[Kind, Row] = {
     Kind.BLOCKED:           Row(_REQUEST,  _NO,      False, "moderation or a guardrail refused it", errors.ContentBlocked),
     Kind.UNKNOWN_MODEL:     Row(_MODEL,    _NO,      False, "no such model, or it is retired; check the id"),
     Kind.NO_PROVIDER:       Row(_MODEL,    _NO,      False, "no provider meets the request's constraints"),
+    Kind.FREE_QUOTA:        Row(_MODEL,    _NO,      False, "the free requests of the day are used up; wait, or ask a paid model"),
     Kind.UNAUTHORIZED:      Row(_ACCOUNT,  _NO,      True,  "the key was not accepted; check it"),
     Kind.FORBIDDEN:         Row(_ACCOUNT,  _NO,      True,  "the key may not do this"),
     Kind.NO_CREDIT:         Row(_ACCOUNT,  _NO,      True,  "no credit; add some, or set a smaller max_tokens"),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from openrouter_resilient.routing.deadline import Deadline
 
+DATE = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")  # at the end of a snapshot's name
+
 
 @dataclass(frozen=True)
 class Route:
@@ -107,6 +109,6 @@ def bare_model(model: str) -> str:
     """
     whole = model.lower()
     name = (whole.split("@", 1)[0] or whole).rsplit("/", 1)[-1].split(":", 1)[0]
-    name = re.sub(r"-(\d{8}|\d{4}-\d{2}-\d{2})$", "", name)
+    name = DATE.sub("", name)
     name = re.sub(r"(?<=\d)-(?=\d{1,2}(-|$))", ".", name)
     return "-".join(sorted(part for part in name.split("-") if part))

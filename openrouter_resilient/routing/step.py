@@ -40,11 +40,13 @@ class Health:
         state: of its breaker; open also while another call's trial is under way.
         reopens_at: the instant at which an open breaker lets a trial through.
         not_before: the instant before which the server asked not to be called.
+        tried_at: the instant at which somebody last found it in trouble, or began to look.
     """
 
     state: State = State.CLOSED
     reopens_at: float = 0.0
     not_before: float = 0.0
+    tried_at: float = 0.0
 
     def busy(self, now: float) -> bool:
         """Whether other routes should be asked first."""
@@ -219,7 +221,7 @@ class _Situation:
         return self.send(route, turn, [other for other in waiting if other != route])
 
     def last_resort(self) -> Send | Stop:
-        """Nobody can be asked as late as they wish: whoever is back first, now.
+        """Nobody can be asked as late as they wish: whoever is likeliest to be back, now.
 
         A breaker reorders and never refuses.
         """
@@ -292,11 +294,15 @@ class _Situation:
         return sum(outcome.attempt.route == route for outcome in self.history)
 
     def rank(self, route: Route) -> tuple[bool, float]:
-        """Healthy ones first, in the plan's order (`min` keeps it); then whoever is back first."""
+        """Healthy ones first, in the plan's order (`min` keeps it); then the longest left alone.
+
+        Where all are in trouble, so each is asked in its turn, and the first to be back is found
+        by the calls that are made in any case.
+        """
         health = self.health(route)
         if not health.busy(self.now):
             return False, 0.0
-        return True, max(health.reopens_at, health.not_before)
+        return True, max(health.tried_at, health.not_before)
 
     def is_extra(self, route: Route, turn: int) -> bool:
         """Beyond one request to each healthy route: what an outage may cost in extra requests."""

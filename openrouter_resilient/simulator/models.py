@@ -37,6 +37,7 @@ def _table(*models: Model) -> dict[str, Model]:
 
 # fmt: off
 OPENROUTER = _table(
+    Model("anthropic/claude-sonnet-5",         "anthropic/claude-sonnet-5-20260630",   "Anthropic",      1_000_000, 2.0,  10.0),
     Model("anthropic/claude-sonnet-4.5",       "anthropic/claude-4.5-sonnet-20250929", "Anthropic",      1_000_000, 3.0,  15.0),
     Model("anthropic/claude-haiku-4.5",        "anthropic/claude-4.5-haiku-20251001",  "Anthropic",      200_000,   1.0,  5.0),
     Model("anthropic/claude-opus-4.5",         "anthropic/claude-4.5-opus-20251124",   "Amazon Bedrock", 200_000,   5.0,  25.0),
@@ -59,7 +60,7 @@ OPENROUTER = _table(
 
 # Ids that stand for another model: the alias, the model that serves, the strategy OpenRouter names.
 ALIASES: dict[str, tuple[str, str]] = {
-    "~anthropic/claude-sonnet-latest": ("anthropic/claude-sonnet-4.5",            "latest"),
+    "~anthropic/claude-sonnet-latest": ("anthropic/claude-sonnet-5",              "latest"),
     "~anthropic/claude-haiku-latest":  ("anthropic/claude-haiku-4.5",             "latest"),
     "~openai/gpt-latest":              ("openai/gpt-5",                           "latest"),
     "~openai/gpt-mini-latest":         ("openai/gpt-5-mini",                      "latest"),

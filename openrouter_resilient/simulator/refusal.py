@@ -56,6 +56,7 @@ DIRECT: dict[str, Refusal] = {
     "blocked":          Refusal(400, "Your request was rejected as a result of our safety system.", code="content_policy_violation"),
     "unknown_model":    Refusal(404, "The model does not exist or you do not have access to it.", code="model_not_found"),
     "no_provider":      Refusal(404, "The model does not exist or you do not have access to it.", code="model_not_found"),
+    "free_quota":       Refusal(404, "The model does not exist or you do not have access to it.", code="model_not_found"),
     "unauthorized":     Refusal(401, "Incorrect API key provided.", code="invalid_api_key"),
     "forbidden":        Refusal(403, "Country, region, or territory not supported.", code="unsupported_country_region_territory"),
     "no_credit":        Refusal(402, "Insufficient credits."),

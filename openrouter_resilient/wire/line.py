@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from weakref import WeakSet
 
 
 class HungUp(BaseException):
@@ -20,19 +21,30 @@ class Line:
         cut: it has hung up; whatever the other thread waits for next ends at once.
     """
 
-    def __init__(self) -> None:
-        """Begin with nothing to wait for."""
+    def __init__(self, outer: Line | None = None) -> None:
+        """Begin with nothing to wait for.
+
+        Args:
+            outer: the line of a thread that waits for this one's: whoever hangs up on that one
+                hangs up on this one, too.
+        """
         self.cut = False
         self._sock: socket.socket | None = None
+        self._inner: WeakSet[Line] = WeakSet()
         self._lock = threading.Lock()
+        if outer is not None:
+            outer.pass_on_to(self)
 
     def hang_up(self) -> None:
         """End the wait of the other thread, now or when it begins."""
         with self._lock:
             self.cut = True
+            inner = list(self._inner)
             if self._sock is not None:
                 with suppress(OSError):  # it was not connected yet, or is not any more
                     socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+        for line in inner:
+            line.hang_up()
 
     def during(
         self, sock: socket.socket, operation: Callable[..., Any], *args: Any, **kwargs: Any
@@ -60,3 +72,9 @@ class Line:
         """
         if self.cut:
             raise HungUp
+
+    def pass_on_to(self, inner: Line) -> None:
+        """Hang up on that one, too, whenever somebody hangs up on this one."""
+        with self._lock:
+            self._inner.add(inner)
+            inner.cut = self.cut

@@ -26,7 +26,7 @@ class TestAsAProcess:
 
         assert (0, f"{ANSWER}\n") == (ended.returncode, ended.stdout)
         assert ended.stderr.startswith(
-            "anthropic/claude-4.5-sonnet-20250929 via openrouter (Anthropic), 1 attempt, "
+            "anthropic/claude-sonnet-5-20260630 via openrouter (Anthropic), 1 attempt, "
         )
         assert ended.stderr.count("\n") == 1
 

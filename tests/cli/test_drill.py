@@ -91,7 +91,7 @@ class TestExitCode:
 
         assert main(["drill"]) == 1
         shown = capsys.readouterr().out
-        assert "model is told as openai/gpt-9, and was anthropic/claude-4.5-sonnet" in shown
+        assert "model is told as openai/gpt-9, and was anthropic/claude-sonnet-5" in shown
         assert "0 of 1 promises kept" in shown
 
     def test_a_client_that_starts_again_under_shown_text_ends_with_1(self, monkeypatch, capsys):

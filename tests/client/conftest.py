@@ -17,6 +17,9 @@ def make_echo():
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 self.rfile.read(int(self.headers["content-length"]))
+                self.do_GET()
+
+            def do_GET(self):
                 self.send_response(status)
                 self.send_header("content-type", content_type)
                 self.send_header("content-length", str(len(body.encode())))

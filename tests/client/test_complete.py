@@ -31,13 +31,13 @@ def test_what_is_sent_is_what_was_asked(simulator, make_client):
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "hi"},
     ] == body["messages"]
-    assert "anthropic/claude-sonnet-4.5" == body["model"]
+    assert "anthropic/claude-sonnet-5" == body["model"]
     assert (0.2, 3, True) == (body["temperature"], body["top_k"], body["stream"])
     assert "seed" not in body
 
 
 def test_up_to_three_models_ride_in_one_request(simulator, make_client):
-    models = ["anthropic/claude-sonnet-4.5", "openai/gpt-4o", "meta-llama/llama-3.3-70b-instruct"]
+    models = ["anthropic/claude-sonnet-5", "openai/gpt-4o", "meta-llama/llama-3.3-70b-instruct"]
 
     make_client(models).complete("hi")
 
@@ -46,7 +46,7 @@ def test_up_to_three_models_ride_in_one_request(simulator, make_client):
 
 
 def test_a_fourth_model_becomes_a_route_of_its_own(simulator, make_client):
-    first = ["anthropic/claude-sonnet-4.5", "openai/gpt-4o", "meta-llama/llama-3.3-70b-instruct"]
+    first = ["anthropic/claude-sonnet-5", "openai/gpt-4o", "meta-llama/llama-3.3-70b-instruct"]
     simulator.play("openrouter", "status_404_no_endpoints", times=1)
 
     answer = make_client([*first, "openai/gpt-4o-mini"], fallbacks=()).complete("hi")
@@ -66,12 +66,12 @@ def test_served_says_what_the_simulator_said(simulator, make_client):
     assert said.cost == pytest.approx(served.cost)
     assert said.usage == served.usage
     assert ("openrouter", False) == (served.endpoint, served.substituted)
-    assert "anthropic/claude-sonnet-4.5" == served.requested
+    assert "anthropic/claude-sonnet-5" == served.requested
     assert f"{said.model} via openrouter ({said.provider}), 1 attempt" in str(served)
 
 
 def test_openrouters_own_failover_is_told_as_a_substitution(simulator, make_client):
-    models = ["anthropic/claude-sonnet-4.5", "openai/gpt-4o"]
+    models = ["anthropic/claude-sonnet-5", "openai/gpt-4o"]
     simulator.play("openrouter", "status_502", models=models[:1])
 
     served = make_client(models).complete("hi").served
@@ -158,13 +158,12 @@ def test_the_default_chain_is_claude_gpt_llama_then_each_direct_endpoint_with_a_
 
 def test_a_direct_endpoint_is_asked_for_the_model_that_was_wanted_where_it_serves_it(simulator):
     client = Client(
-        ["anthropic/claude-sonnet-4.5", "openai/gpt-4o:nitro", "openai/gpt-4o-mini"],
+        ["anthropic/claude-sonnet-5", "openai/gpt-4o:nitro", "openai/gpt-4o-mini"],
         environment=simulator.environment(),
     )
 
-    assert (
-        "openai:gpt-4o-mini → groq:llama-3.3-70b-versatile → anthropic:claude-sonnet-4-5"
-        in repr(client)
+    assert "openai:gpt-4o → groq:llama-3.3-70b-versatile → anthropic:claude-sonnet-5" in repr(
+        client
     )
 
 

@@ -116,7 +116,7 @@ def test_the_callers_mistake_is_raised_at_once_and_no_fallback_is_asked(
 def test_a_prompt_too_long_for_one_model_goes_to_another(simulator, make_client):
     simulator.play("openrouter", "status_400_context")
 
-    answer = make_client("anthropic/claude-sonnet-4.5").complete("hi")
+    answer = make_client("anthropic/claude-sonnet-5").complete("hi")
 
     assert ["context_too_long", None] == [attempt.fault for attempt in answer.served.attempts]
 

@@ -25,7 +25,7 @@ DEADLINE, ALLOWED = 2.0, 0.2
 HEAVY = {"huge_body": {"megabytes": 40}, "gzip_bomb": {"megabytes": 40}, "big_line": {}}
 PROMPT = "Name three rivers that flow north, please."
 ANSWER = f"Simulated answer to: {PROMPT}"
-MODELS = {"openrouter": "anthropic/claude-sonnet-4.5", "openai": "gpt-4o"}
+MODELS = {"openrouter": "anthropic/claude-sonnet-5", "openai": "gpt-4o"}
 
 # What the two ways of asking make of a fault that is one thing in a stream and another in a body.
 WHOLE_KINDS = {
@@ -34,7 +34,7 @@ WHOLE_KINDS = {
     "big_line": "empty",  # as a body it is not too big
 }
 # A direct API has no providers to choose from: what it cannot serve is a model it does not have.
-DIRECT_KINDS = {"no_provider": "unknown_model"}
+DIRECT_KINDS = {"no_provider": "unknown_model", "free_quota": "unknown_model"}
 # OpenAI's form of an error has no number; where the status is lost, "server_error" is all it says.
 DIRECT_FAULTS = {"error_in_own_form": "server_error", "json_error_for_events": "server_error"}
 # A connection has to have served before it can be stale.

@@ -93,6 +93,47 @@ def test_a_fork_in_the_middle_of_other_threads_calls_leaves_no_lock_behind(simul
     assert [0] * 5 == json.loads(run(FORKS_WHILE_BUSY, simulator))
 
 
+FORKS_AT_THE_FIRST_ANSWER = """
+import logging, os, signal, threading, time
+logging.getLogger("openrouter_resilient").addHandler(logging.NullHandler())
+from openrouter_resilient import Client
+from openrouter_resilient.shapes import Completion
+client = Client("openai/gpt-4o", fallbacks=())
+body = {"choices": [{"index": 0, "message": {"content": "hi"}}], "usage": {"cost": 0.1}}
+begin = threading.Event()
+def answers():
+    begin.wait()
+    Completion.model_validate(body)
+threads = [threading.Thread(target=answers) for _ in range(4)]
+for thread in threads: thread.start()
+begin.set()
+fork_at = time.perf_counter() + PHASE
+while time.perf_counter() < fork_at: pass
+child = os.fork()
+if not child:
+    signal.alarm(10)
+    Completion.model_validate(body)
+    os._exit(0)
+for thread in threads: thread.join()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+def test_a_fork_while_pydantic_makes_the_first_answer_leaves_no_lock_of_its_core_behind(simulator):
+    """Where in those 30 ms is chance, so that many processes try."""
+    phases = [place * 0.001 for place in range(30)]
+
+    def fork_at(phase):
+        return run(FORKS_AT_THE_FIRST_ANSWER.replace("PHASE", str(phase)), simulator)
+
+    with ThreadPoolExecutor(2) as pool:
+        codes = list(pool.map(fork_at, phases))
+
+    assert ["0\n"] * len(phases) == codes
+
+
 def run(script, simulator):
     """What a script prints whose environment is the simulator's; it must end within 20 s."""
     done = subprocess.run(

@@ -22,7 +22,7 @@ ROUTES = {
     "openrouter": "openai/gpt-4o",
     "openai": "openai:gpt-4o",
     "groq": "groq:llama-3.3-70b-versatile",
-    "anthropic": "anthropic:claude-sonnet-4-5",
+    "anthropic": "anthropic:claude-sonnet-5",
 }
 OTHERS = {face: route for face, route in ROUTES.items() if face != "openrouter"}
 REFUSALS = {"invalid_request": InvalidRequest, "blocked": ContentBlocked}

@@ -29,7 +29,7 @@ from openrouter_resilient.wire.clock import VirtualClock
 from openrouter_resilient.wire.exchange import Exchange
 
 ANTHROPIC = Endpoint("anthropic", "https://api.anthropic.com/v1", dialect="anthropic")
-OLD, NEW = "claude-sonnet-4-5", "claude-sonnet-5"
+OLD, NEW = "claude-haiku-4-5", "claude-sonnet-5"
 ANSWER = "Simulated answer to: hello there"
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
 CALL = {"id": "call:1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
@@ -116,7 +116,7 @@ def test_the_official_default_route_to_anthropic_is_the_native_one(simulator):
     keys = ("OPENROUTER", "ANTHROPIC")
     settings = {name: value for name, value in environment.items() if name.startswith(keys)}
 
-    with Client("anthropic/claude-sonnet-4.5", environment=settings) as client:
+    with Client("anthropic/claude-haiku-4.5", environment=settings) as client:
         answer = client.complete("hello there")
 
     assert ("anthropic", OLD) == (answer.served.endpoint, simulator.requests[0].body["model"])
@@ -415,6 +415,8 @@ def test_what_it_cannot_do_excludes_it(given, words):
         ([{"role": "user", "content": [{"type": "input_audio"}]}], "input_audio"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {
             "url": "data:image/tiff;base64,AA"}}]}], "image_url"),
+        ([{"role": "user", "content": [{"type": "image_url", "image_url": {
+            "url": "http://example.org/a.png"}}]}], "image_url"),
     ],
 )  # fmt: skip
 def test_messages_that_cannot_be_said_there_exclude_it(messages, words):
@@ -467,6 +469,20 @@ def test_what_came_from_its_cache_counts_as_prompt():
         said["prompt_tokens"], said["completion_tokens"], said["total_tokens"]
     )  # fmt: skip
     assert {"cached_tokens": 70, "cache_write_tokens": 25} == said["prompt_tokens_details"]
+
+
+@pytest.mark.parametrize(
+    ("usage", "counts"),
+    [(None, None), ({}, None), ({"input_tokens": 5}, (5, None, None)),
+     ({"output_tokens": 3}, (None, 3, None))],
+)  # fmt: skip
+def test_what_was_not_counted_is_unknown_and_not_nothing(usage, counts):
+    content = [{"type": "text", "text": "x"}]
+    names = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+    said = MessagesReader().whole({"type": "message", "content": content, "usage": usage})["usage"]
+
+    assert counts == (said and tuple(said[name] for name in names))
 
 
 def test_arguments_that_came_in_no_piece_are_an_empty_object():

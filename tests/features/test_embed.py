@@ -13,6 +13,7 @@ from openrouter_resilient import (
     Embeddings,
     Endpoint,
     RoutesExhausted,
+    SpendingCapReached,
 )
 from openrouter_resilient.simulator.embeddings import vector
 
@@ -137,6 +138,57 @@ def test_what_is_no_vector_is_a_fault(simulator, make_echo, make_client, entry):
     url = make_echo(200, json.dumps({"data": [entry], "model": "text-embedding-3-small"}))
 
     assert "openai" == make_client(base_url=url).embed("river 0").served[0].endpoint
+
+
+@pytest.mark.parametrize("vectors", [[[1.0]], [[1.0]] * 3, [[1.0], [1.0, 2.0]]])
+def test_too_few_or_too_many_or_vectors_of_two_lengths_are_a_fault(make_echo, make_client, vectors):
+    data = [{"embedding": one} for one in vectors]
+    url = make_echo(200, json.dumps({"data": data, "model": "text-embedding-3-small"}))
+
+    made = make_client(base_url=url).embed(TEXTS[:2])
+
+    assert "unreadable" == made.served[0].attempts[0].fault
+    assert EXPECTED[:2] == made.vectors
+
+
+def test_batches_of_two_lengths_are_never_handed_over(simulator, make_echo, make_client):
+    """A server of one's own has another model under the same name."""
+    odd = {"data": [{"embedding": [1.0]}], "model": "text-embedding-3-small"}
+    own = Endpoint("own", make_echo(200, json.dumps(odd)))
+    simulator.play("openrouter", "fails_after_k", k=1, fault="status_401")
+
+    with pytest.raises(RoutesExhausted, match=r"different lengths came \(\[1, 96\]\)"):
+        make_client(endpoints=[own]).embed(
+            TEXTS[:2], batch_size=1, fallbacks=["own:text-embedding-3-small"]
+        )
+
+
+def test_no_batch_is_sent_past_the_cap(simulator, make_client):
+    one = make_client().embed(TEXTS[:2]).cost
+    simulator.forget()
+
+    with pytest.raises(SpendingCapReached, match="these vectors"):
+        make_client().embed(TEXTS, batch_size=2, max_cost=one * 2.5)
+
+    assert 3 == len(simulator.requests)
+    assert all("max_cost" not in request.body for request in simulator.requests)
+
+
+def test_a_server_of_ones_own_may_want_no_key_whatever_it_speaks(simulator, make_echo, make_client):
+    reply = {"data": [{"embedding": [1.0]}], "model": "bge-m3"}
+    own = Endpoint("own", make_echo(200, json.dumps(reply)), dialect="openai")
+
+    assert [[1.0]] == make_client(endpoints=[own]).embed("river", model="own:bge-m3").vectors
+
+
+def test_a_fallback_whose_key_is_not_set_is_refused_at_once(simulator, make_client):
+    environment = simulator.environment()
+    del environment["OPENAI_API_KEY"]
+    client = make_client(fallbacks=(), environment=environment)
+
+    with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
+        client.embed(TEXTS, fallbacks=["openai:text-embedding-3-small"])
+    assert {"openrouter"} == {served.endpoint for served in client.embed(TEXTS).served}
 
 
 @pytest.mark.parametrize("fault", ["status_500", "status_401", "html_200", "cut_mid_stream"])

@@ -22,13 +22,13 @@ def lists(entries):
 
 
 def test_a_model_has_price_context_and_abilities(simulator, make_client):
-    model = make_client().models()["anthropic/claude-sonnet-4.5"]
+    model = make_client().models()["anthropic/claude-sonnet-5"]
 
-    assert (1_000_000, 3.0, 15.0) == (model.context_tokens, model.prompt_usd, model.completion_usd)
+    assert (1_000_000, 2.0, 10.0) == (model.context_tokens, model.prompt_usd, model.completion_usd)
     assert model.can("tools")
     assert model.can("image")
     assert not model.can("seed")
-    assert "anthropic/claude-4.5-sonnet-20250929" == model.slug
+    assert "anthropic/claude-sonnet-5-20260630" == model.slug
 
 
 def test_the_list_needs_no_key_and_none_is_sent(simulator, make_client):
@@ -73,8 +73,9 @@ def test_in_an_outage_without_a_last_list_the_error_says_why(simulator, make_cli
         make_client().models()
 
 
-def test_odd_entries_and_values_are_borne(make_echo_get, make_client):
-    url = make_echo_get(
+def test_odd_entries_and_values_are_borne(make_echo, make_client):
+    url = make_echo(
+        200,
         lists([
             {"id": "a/b", "pricing": {"prompt": "-1", "completion": None}, "context_length": None},
             {"id": 7}, "text", {"name": "no id"},
@@ -92,9 +93,9 @@ def test_odd_entries_and_values_are_borne(make_echo_get, make_client):
 
 
 @pytest.mark.parametrize("body", ["[]", '{"data": 7}', "text", "{", ""])
-def test_what_is_no_list_is_a_fault(make_echo_get, make_client, body):
+def test_what_is_no_list_is_a_fault(make_echo, make_client, body):
     with pytest.raises(RoutesExhausted):
-        make_client(base_url=make_echo_get(body)).models()
+        make_client(base_url=make_echo(200, body)).models()
 
 
 def test_models_can_be_searched(simulator, make_client):

@@ -16,7 +16,9 @@ from openrouter_resilient import (
     InvalidStructuredOutput,
     Parsed,
     RoutesExhausted,
+    SpendingCapReached,
 )
+from openrouter_resilient.features.json_schema import problems
 from openrouter_resilient.features.parse import candidates, form_of
 
 
@@ -100,7 +102,7 @@ def test_an_answer_becomes_an_instance(simulator, make_client, served_by, shape,
 
 
 @pytest.mark.parametrize("shape", [River, Zoo, Node, list[River], Color, int | str])
-@pytest.mark.parametrize("fallback", ["openai:gpt-4o", "anthropic:claude-sonnet-4-5"])
+@pytest.mark.parametrize("fallback", ["openai:gpt-4o", "anthropic:claude-sonnet-5"])
 def test_each_api_is_held_to_the_schema_by_itself(simulator, make_client, shape, fallback):
     """The simulator answers with what the schema it was sent allows."""
     simulator.outage("openrouter")
@@ -226,6 +228,37 @@ def test_a_schema_without_a_class_is_checked_as_well(simulator, make_client):
     assert "the answer.size should be one of ['small', 'big']" == str(caught.value.error)
 
 
+@pytest.mark.parametrize(
+    ("schema", "fits", "does_not"),
+    [
+        ({"type": "integer"}, [1, 1.0, 10**400], [1.5, True, float("inf"), float("nan"), "1"]),
+        ({"type": ["string", "null"]}, ["a", None], [1]),
+        ({"type": "array", "uniqueItems": True}, [[1, 2], []], [[1, 1]]),
+        ({"type": "object", "minProperties": 1, "maxProperties": 1}, [{"a": 1}], [{}, [1]]),
+        ({"type": "string", "pattern": "^a+$", "maxLength": 2}, ["a", "aa"], ["b", "aaa"]),
+        ({"oneOf": [{"const": 1}, {"enum": ["x"]}]}, [1, "x"], [2]),
+        ({"$ref": "#/$defs/n", "$defs": {"n": {"type": "array", "items": {"$ref": "#/$defs/n"}}}},
+         [[], [[], [[]]]], [[1], {}]),
+        ({"properties": {"a": False}}, [{}, {"b": 1}], [{"a": 1}]),
+        ({"type": "object", "additionalProperties": False, "required": ["a"],
+          "properties": {"a": {}}}, [{"a": None}], [{}, {"a": 1, "b": 2}]),
+    ],
+)  # fmt: skip
+def test_a_schema_is_held_to_word_by_word(schema, fits, does_not):
+    assert [[]] * len(fits) == [problems(value, schema) for value in fits]
+    assert all(problems(value, schema) for value in does_not)
+
+
+def test_an_answer_that_is_nested_without_end_is_told_as_wrong(simulator, make_client):
+    nested = {"$ref": "#/$defs/n", "$defs": {"n": {"items": {"$ref": "#/$defs/n"}}}}
+    simulator.answer = "[" * 900 + "]" * 900
+
+    with pytest.raises(InvalidStructuredOutput) as caught:
+        make_client().parse("Which?", nested, repairs=0)
+
+    assert "nested" in str(caught.value.error)
+
+
 def test_a_refusal_is_not_asked_again(simulator, make_client):
     simulator.answer = lambda _face, _body: {"content": None, "refusal": "I'd rather not."}
 
@@ -261,6 +294,47 @@ def test_what_is_left_of_the_deadline_is_all_that_a_second_try_has(simulator, ma
 
     assert time.monotonic() - began < 1.3
     assert "no idea" == caught.value.text
+
+
+def test_the_record_and_the_error_count_on_over_all_that_was_asked(simulator, make_client):
+    simulator.play("openrouter", "status_503", times=1)
+    simulator.answer = says("no idea", "none", GOOD)
+
+    served = make_client().parse("Which?", River, repairs=2).served
+
+    assert ["unavailable", None, None, None] == [a.fault for a in served.attempts]
+    assert ["openrouter", "openrouter", "openai", "openrouter"] == [
+        a.endpoint for a in served.attempts
+    ]
+    numbers = [attempt.number for attempt in served.attempts]
+    begun = [attempt.begun_seconds for attempt in served.attempts]
+    assert list(range(1, len(numbers) + 1)) == numbers
+    assert sorted(begun) == begun
+    assert begun[-1] < served.first_token_seconds < served.seconds
+
+
+def test_a_failure_after_a_wrong_answer_has_the_whole_trail(simulator, make_client):
+    def answer(_face, _body):
+        for face in ("openrouter", "openai"):
+            simulator.play(face, "status_401")
+        return "no idea"
+
+    simulator.answer = answer
+
+    with pytest.raises(InvalidStructuredOutput) as caught:
+        make_client().parse("Which?", River)
+
+    assert [None, "unauthorized", "unauthorized"] == [a.fault for a in caught.value.history]
+    assert [1, 2, 3] == [a.number for a in caught.value.history]
+
+
+def test_a_cap_holds_for_all_that_is_asked(simulator, make_client):
+    simulator.answer = "no idea"
+
+    with pytest.raises(SpendingCapReached, match="this parse") as caught:
+        make_client().parse("Which?", River, max_cost=1e-9)
+
+    assert 1 == len(simulator.requests) == len(caught.value.history)
 
 
 def test_where_a_model_cannot_be_held_to_a_schema_it_is_told_in_words(simulator, make_client):

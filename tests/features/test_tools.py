@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel
 
+from openrouter_resilient import SpendingCapReached
 from openrouter_resilient.features.tools import definitions
 
 SIMULATED = "Simulated answer to: "
@@ -109,6 +110,31 @@ async def later(a: int) -> int:
 def test_what_no_model_can_call_is_refused_at_once(make_client, function):
     with pytest.raises(TypeError):
         make_client().complete("hi", tools=[function])
+
+
+def test_two_tools_of_one_name_are_refused_at_once(simulator, make_client, add):
+    def other(a: int) -> int:
+        return a
+
+    other.__name__ = "add"
+
+    with pytest.raises(ValueError, match="two tools are called add"):
+        make_client().run_tools("hi", tools=[add, other])
+
+    assert not simulator.requests
+
+
+def test_a_cap_holds_for_all_steps_together(simulator, make_client, add):
+    simulator.answer = lambda _face, body: {
+        "content": None, "tool_calls": [call(a=len(body["messages"]))]
+    }  # fmt: skip
+    one = make_client().complete("2 + 3?", tools=[add]).served.cost
+    simulator.forget()
+
+    with pytest.raises(SpendingCapReached, match="this run"):
+        make_client().run_tools("2 + 3?", tools=[add], max_cost=one * 1.5)
+
+    assert 2 == len(simulator.requests)
 
 
 def test_complete_takes_functions_and_gives_calls_that_can_be_read(simulator, make_client, add):

@@ -55,14 +55,14 @@ def test_a_call_is_a_span_by_the_genai_conventions(simulator, make_client, expor
     wanted = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openrouter",
-        "gen_ai.request.model": "anthropic/claude-sonnet-4.5",
+        "gen_ai.request.model": "anthropic/claude-sonnet-5",
         "gen_ai.response.model": simulator.requests[0].answered.model,
         "gen_ai.response.id": answer.served.generation_id,
         "gen_ai.response.finish_reasons": ("stop",),
         "gen_ai.usage.input_tokens": answer.usage.prompt_tokens,
         "gen_ai.usage.output_tokens": answer.usage.completion_tokens,
     }
-    assert "chat anthropic/claude-sonnet-4.5" == span.name
+    assert "chat anthropic/claude-sonnet-5" == span.name
     assert trace.SpanKind.CLIENT is span.kind
     assert wanted.items() <= dict(span.attributes).items()
     assert "error.type" not in span.attributes

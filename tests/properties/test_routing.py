@@ -38,7 +38,7 @@ from .world import (
 
 REORDERING = st.sampled_from([
     Health(State.OPEN, START + 3.0),
-    Health(State.OPEN, START + 500.0),
+    Health(State.OPEN, START + 500.0, tried_at=START - 3.0),
     Health(State.CLOSED, not_before=START + 2.0),
     Health(State.CLOSED, not_before=START + 5_000.0),
     Health(State.HALF_OPEN, START - 1.0, not_before=START + 40.0),

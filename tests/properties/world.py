@@ -30,12 +30,12 @@ START = 1_000.0
 TOO_MANY_STEPS = 200  # far above what any plan here may take
 
 ROUTES = (
-    Route("openrouter", ("anthropic/claude-sonnet-4.5", "openai/gpt-4o")),
+    Route("openrouter", ("anthropic/claude-sonnet-5", "openai/gpt-4o")),
     Route("openrouter", ("qwen/qwen3-32b",)),
     Route("openai", ("gpt-4o",)),
     Route("groq", ("llama-3.3-70b-versatile",)),
     Route("groq", ("qwen/qwen3-32b",)),
-    Route("anthropic", ("claude-sonnet-4-5",)),
+    Route("anthropic", ("claude-sonnet-5",)),
 )
 
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from openrouter_resilient.simulator import Simulator
 
 MODELS = {
-    "openrouter": "anthropic/claude-sonnet-4.5",
+    "openrouter": "anthropic/claude-sonnet-5",
     "openai": "gpt-4o",
     "groq": "llama-3.1-8b-instant",
-    "anthropic": "claude-sonnet-4-5",
+    "anthropic": "claude-sonnet-5",
 }
 FACES = tuple(MODELS)
 

@@ -28,8 +28,9 @@ HANGS |= {"connect_hangs", "tls_stall", "finish_then_silence"}
 KINDS = {
     "refused", "unresolved", "tls", "connect_timeout", "reset", "stale_connection", "silent",
     "stalled", "invalid_request", "context_too_long", "blocked", "unknown_model", "no_provider",
-    "unauthorized", "forbidden", "no_credit", "quota", "rate_limited", "upstream_timeout",
-    "server_error", "unavailable", "overloaded", "redirected", "unexpected_status", "unreadable",
+    "free_quota", "unauthorized", "forbidden", "no_credit", "quota", "rate_limited",
+    "upstream_timeout", "server_error", "unavailable", "overloaded", "redirected",
+    "unexpected_status", "unreadable",
     "truncated", "empty", "too_big",
 }  # fmt: skip
 ANSWERED = sorted(name for name, row in CATALOGUE.items() if not row.kind)

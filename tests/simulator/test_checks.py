@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from openrouter_resilient.simulator.checks import REQUEST, problem
+from tests.official import TYPES, objection
 
 from .raw import ask, body_for
 
@@ -116,3 +117,30 @@ def test_the_refusal_says_where(shared: Simulator) -> None:
     heard = ask(shared, body=made({"messages": [USER, {"role": "user", "content": [{}]}]}))
 
     assert "messages.1.content: Invalid input" in heard.json()["error"]["message"]
+
+
+BROKEN: dict[tuple[str, str], dict[str, Any]] = {
+    ("openrouter", "/chat/completions"): {"messages": [{"role": "user", "content": 7}]},
+    ("openrouter", "/embeddings"): {"model": "m", "input": {"a": 1}},
+    ("openai", "/chat/completions"): {"model": "m", "messages": [{"role": "user", "content": 7}]},
+    ("openai", "/embeddings"): {"model": "m"},
+    ("groq", "/chat/completions"): {"model": "m", "messages": [{"role": "user", "content": 7}]},
+    ("anthropic", "/messages"): {
+        "model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": 7}]}],
+    },
+}  # fmt: skip
+FINE: dict[str, dict[str, Any]] = {
+    "/chat/completions": {"model": "m", "messages": [USER]},
+    "/embeddings": {"model": "m", "input": ["a"]},
+    "/messages": {"model": "m", "max_tokens": 1, "messages": [USER]},
+}
+
+
+@pytest.mark.parametrize(("face", "path"), TYPES)
+def test_the_judge_of_all_other_tests_knows_right_from_wrong(face: str, path: str) -> None:
+    """Deep inside, too: the official types are lazy there."""
+    pytest.importorskip(face, reason=f"the {face} client is not installed")
+
+    assert objection(face, path, FINE[path]) is None
+    assert objection(face, path, BROKEN[face, path]) is not None

@@ -22,8 +22,8 @@ TOOL = {
         },
     },
 }
-SONNET = "anthropic/claude-sonnet-4.5"
-DATED = "anthropic/claude-4.5-sonnet-20250929"
+SONNET = "anthropic/claude-sonnet-5"
+DATED = "anthropic/claude-sonnet-5-20260630"
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -88,6 +88,7 @@ def test_openrouters_usage_and_metadata_ride_on_the_last_chunk(shared: Simulator
         ("~anthropic/claude-sonnet-latest", DATED),
         (f"{SONNET}:nitro", DATED),
         (DATED, DATED),
+        ("anthropic/claude-haiku-4.5", "anthropic/claude-4.5-haiku-20251001"),
         ("openrouter/auto", "openai/gpt-4o"),
         ("meta-llama/llama-3.3-70b-instruct:free", "meta-llama/llama-3.3-70b-instruct:free"),
     ],
@@ -170,6 +171,53 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
         400,
         "messages[0].reasoning",
     ),
+    (
+        "openai",
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": "x", "cache_control": {}}]}
+            ]
+        },
+        400,
+        "Unknown parameter: 'messages[0].content[0].cache_control'.",
+    ),
+    (
+        "openai",
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "image_url", "image_url": {"url": "data:,", "detail": "original"}}
+                    ],
+                }
+            ]
+        },
+        400,
+        "Invalid value: 'original'",
+    ),
+    (
+        "openai",
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "file", "file": {"file_data": "https://example.org/a.pdf"}}
+                    ],
+                }
+            ]
+        },
+        400,
+        "file_data",
+    ),
+    (
+        "openai",
+        {"messages": [{"role": "user", "content": [{"type": "video_url"}]}]},
+        400,
+        "video_url",
+    ),
+    ("openai", {"tools": [TOOL | {"cache_control": {}}]}, 400, "tools[0].cache_control"),
     ("openai", {"model": "o3", "max_tokens": 5}, 400, "Use 'max_completion_tokens' instead."),
     ("openai", {"model": "gpt-5", "temperature": 0.2}, 400, "'temperature' does not support 0.2"),
     ("openai", {"model": "openai/gpt-4o"}, 404, "does not exist"),
@@ -179,6 +227,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("groq", {"n": 2}, 400, "n"),
     ("groq", {"messages": [{"role": "user", "content": "x", "name": "y"}]}, 400, "name"),
     ("groq", {"model": "gpt-4o"}, 404, "does not exist"),
+    ("groq", {"response_format": {"type": "json_schema", "json_schema": {}}}, 400, "json_schema"),
     ("anthropic", {"n": 2}, 400, "n: must be 1"),
 ]
 

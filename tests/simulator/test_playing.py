@@ -13,7 +13,7 @@ from openrouter_resilient.simulator import Simulator
 
 from .raw import ask, body_for, talk
 
-SONNET, GPT = "anthropic/claude-sonnet-4.5", "openai/gpt-4o"
+SONNET, GPT = "anthropic/claude-sonnet-5", "openai/gpt-4o"
 
 
 def statuses(simulator: Simulator, count: int, face: str = "openrouter") -> list[int]:

@@ -44,13 +44,21 @@ def test_the_openrouter_client_completes_a_call_and_a_stream(shared: Simulator) 
     assert ANSWER == whole.choices[0].message.content == text
 
 
-def test_the_groq_client_completes_a_call(shared: Simulator) -> None:
+def groq_client(shared: Simulator) -> Any:
     groq = pytest.importorskip("groq", reason="the groq client is not installed")
     base = shared.url("groq").removesuffix("/openai/v1")  # its client adds the path itself
-    with groq.Groq(api_key=shared.key("groq"), base_url=base) as client:
-        whole = client.chat.completions.create(model=MODELS["groq"], messages=PROMPT)
+    return groq.Groq(api_key=shared.key("groq"), base_url=base, max_retries=0)
 
-    assert whole.choices[0].message.content == ANSWER
+
+def test_the_groq_client_completes_a_call_and_a_stream(shared: Simulator) -> None:
+    asked = {"model": MODELS["groq"], "messages": PROMPT}
+    with groq_client(shared) as client:
+        whole = client.chat.completions.create(**asked)
+        chunks = list(client.chat.completions.create(**asked, stream=True))
+
+    text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    assert ANSWER == whole.choices[0].message.content == text
+    assert chunks[-1].x_groq.usage.completion_tokens == whole.usage.completion_tokens > 0
 
 
 def test_the_openai_client_raises_its_own_errors(shared: Simulator) -> None:
@@ -112,6 +120,20 @@ def test_the_openrouter_client_completes_a_tool_call_whole_and_streamed(shared: 
 
     assert ARGUMENTS == json.loads(whole.function.arguments) == json.loads("".join(pieces))
     assert MODELS["openrouter"] in {model.id for model in models.result.data}
+
+
+def test_the_groq_client_completes_a_tool_call_whole_and_streamed(shared: Simulator) -> None:
+    asked = {
+        "model": MODELS["groq"], "messages": PROMPT, "tools": [TOOL], "tool_choice": "required",
+    }  # fmt: skip
+    with groq_client(shared) as client:
+        whole = client.chat.completions.create(**asked).choices[0].message.tool_calls[0]
+        chunks = list(client.chat.completions.create(**asked, stream=True))
+
+    calls = [c.choices[0].delta.tool_calls for c in chunks if c.choices]
+    pieces = [call[0].function.arguments or "" for call in calls if call]
+    assert "weather" == whole.function.name
+    assert ARGUMENTS == json.loads(whole.function.arguments) == json.loads("".join(pieces))
 
 
 def anthropic_client(shared: Simulator) -> Any:

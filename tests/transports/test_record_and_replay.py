@@ -36,7 +36,7 @@ def make_replay(lesson):
         options.setdefault("environment", NO_KEYS)
         options.setdefault("replay", lesson)
         options.setdefault("fallbacks", ("openai:gpt-4o",))
-        return Client("anthropic/claude-sonnet-4.5", **options)
+        return Client("anthropic/claude-sonnet-5", **options)
 
     return make
 

@@ -40,7 +40,7 @@ from openrouter_resilient import (
 from openrouter_resilient.simulator import Received, Simulator
 
 client = Client(
-    ["anthropic/claude-sonnet-4.5", "openai/gpt-4o"],
+    ["anthropic/claude-sonnet-5", "openai/gpt-4o"],
     fallbacks=["openai:gpt-4o", "vllm:llama"],
     deadline=30.0,
     endpoints=[Endpoint("vllm", "http://localhost:8000/v1", private=True)],

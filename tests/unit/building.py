@@ -24,6 +24,11 @@ def open_until(instant):
     return Health(State.OPEN, reopens_at=instant)
 
 
+def tried_at(instant):
+    """An open breaker whose endpoint was last found in trouble then."""
+    return Health(State.OPEN, reopens_at=instant + 5, tried_at=instant)
+
+
 def held_until(instant):
     """An endpoint that asked not to be called for a while."""
     return Health(not_before=instant)

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from openrouter_resilient.routing.breaker import Breaker, BreakerBoard, RetryBudget
-from openrouter_resilient.routing.faults import FAULTS, Kind, Scope
-from openrouter_resilient.routing.step import Health, State
+from openrouter_resilient.routing.faults import FAULTS, Fault, Kind, Scope
+from openrouter_resilient.routing.step import Health, Outcome, State
 
-from .building import A2, START, A, B, attempt, ended
+from .building import A2, START, A, B, C, attempt, decide, ended, make_plan
 
 
 def failing(times, *, at=START, every=0.1):
@@ -93,7 +93,7 @@ class TestABreakerOpens:
     def test_for_5_seconds(self):
         breaker = opened(START)
 
-        assert Health(State.OPEN, START + 5.0) == breaker.health(START + 4.9)
+        assert Health(State.OPEN, START + 5.0, tried_at=START) == breaker.health(START + 4.9)
         assert State.HALF_OPEN is breaker.health(START + 5.0).state
 
     @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ class TestABreakerOpens:
         for _ in range(failed_trials):
             at = fail_trial(breaker, breaker.health(at).reopens_at)
 
-        assert Health(State.OPEN, at + cooldown) == breaker.health(at)
+        assert Health(State.OPEN, at + cooldown, tried_at=at) == breaker.health(at)
 
     def test_at_once_when_a_trial_fails(self):
         breaker = opened()
@@ -120,7 +120,7 @@ class TestABreakerOpens:
         for _ in range(3):
             breaker.failed(at, at, trial=False)
 
-        assert Health(State.OPEN, at + 5.0) == breaker.health(at)
+        assert Health(State.OPEN, at + 5.0, tried_at=at) == breaker.health(at)
 
     def test_only_after_three_new_faults_once_it_was_closed(self):
         breaker = opened()
@@ -154,7 +154,7 @@ class TestATrial:
         breaker = opened()
         breaker.begin_trial(START + 5)
 
-        assert Health(State.OPEN, START + 35) == breaker.health(START + 34.9)
+        assert Health(State.OPEN, START + 35, tried_at=START + 5) == breaker.health(START + 34.9)
         assert breaker.begin_trial(START + 35)
 
     def test_that_was_interrupted_is_given_back(self):
@@ -184,7 +184,7 @@ class TestATrial:
         at = fail_trial(breaker, START + 36)
         breaker.failed(START + 5, at + 1, trial=True)
 
-        assert Health(State.OPEN, at + 10.0) == breaker.health(at + 1)
+        assert Health(State.OPEN, at + 10.0, tried_at=at) == breaker.health(at + 1)
 
 
 class TestLateOutcomes:
@@ -206,11 +206,11 @@ class TestLateOutcomes:
 
         assert State.CLOSED is breaker.health(START + 1).state
 
-    def test_of_faults_asked_for_since_it_opened_move_nothing_but_a_trial(self):
+    def test_of_faults_asked_for_since_it_opened_say_when_it_was_tried_and_move_only_a_trial(self):
         breaker = opened()
         breaker.failed(START + 1, START + 2, trial=False)
 
-        assert Health(State.OPEN, START + 5) == breaker.health(START + 2)
+        assert Health(State.OPEN, START + 5, tried_at=START + 2) == breaker.health(START + 2)
 
 
 class TestTheBoard:
@@ -242,6 +242,13 @@ class TestTheBoard:
 
         assert State.OPEN is board.health(A, START + 1).state
         assert State.CLOSED is board.health(A2, START + 1).state
+
+    def test_holds_a_used_up_day_of_free_requests_against_the_route_and_not_the_endpoint(self):
+        fault = Fault(Kind.FREE_QUOTA, retry_after=3600.0)
+        board = board_after(replace(ended(Kind.FREE_QUOTA, A, at=START), fault=fault))
+
+        assert board.health(A, START + 1).busy(START + 1)
+        assert not board.health(A2, START + 1).busy(START + 1)
 
     def test_takes_a_relayed_fault_as_a_sign_that_the_endpoint_is_up(self):
         board = board_after(*three(Kind.SERVER_ERROR))
@@ -287,14 +294,34 @@ class TestTheBoard:
         )
         route_half_open = START + 6
 
-        assert Health(State.OPEN, START + 8) == endpoint_first.health(A, route_half_open)
+        worse = Health(State.OPEN, START + 8, tried_at=START + 3)
+        assert worse == endpoint_first.health(A, route_half_open)
+
+
+class TestAnOutageOfEverything:
+    @pytest.mark.parametrize("back", [A, B, C])
+    def test_ends_within_as_many_calls_as_there_are_routes(self, back):
+        """And costs no request beyond the one of each call, whichever is back first."""
+        routes, asked, at = (A, B, C), [], START + 2
+        board = board_after(*[fault for route in routes for fault in three(Kind.REFUSED, route)])
+        while back not in asked:
+            health = {route: board.health(route, at) for route in routes}
+            step = decide(make_plan(*routes), health=health, now=at, may_retry=False)
+            asked.append(step.attempt.route)
+            fault = None if asked[-1] == back else Fault(Kind.REFUSED)
+            board.record(Outcome(step.attempt, fault, at, at + 0.01))
+            at += 0.02
+
+        assert len(routes) >= len(asked)
+        assert State.CLOSED is board.health(back, at).state
 
 
 class TestRemembering:
     def test_an_unknown_model_stands_behind_the_others_for_10_minutes(self):
         board = board_after(ended(Kind.UNKNOWN_MODEL, A, at=START, took=0.0))
 
-        assert Health(State.OPEN, START + 600) == board.health(A, START + 599.9)
+        until = START + 600
+        assert Health(State.OPEN, until, tried_at=until) == board.health(A, START + 599.9)
         assert State.CLOSED is board.health(A, START + 600).state
         assert State.CLOSED is board.health(A2, START + 1).state
 
@@ -370,7 +397,7 @@ class TestTheBoardsTrials:
         board.begin(attempt(A, trial=True), START + 6)
         board.record(ended(Kind.REFUSED, A, at=START + 6, took=0.0, trial=True))
 
-        assert Health(State.OPEN, START + 16) == board.health(A, START + 7)
+        assert Health(State.OPEN, START + 16, tried_at=START + 6) == board.health(A, START + 7)
 
     def test_that_end_in_a_fault_that_proves_nothing_free_the_next(self):
         board = board_after(*three(Kind.SERVER_ERROR))

@@ -70,6 +70,15 @@ SUBSTITUTED = [
     (("openai/gpt-4o",),             "openai:gpt-4o",   "gpt-4o-2024-08-06",      None,                    False),
     ((CLAUDE,),                      "openai:gpt-4o",   "gpt-4o-2024-08-06",      None,                    True),
     ((CLAUDE,),                      "anthropic:claude-sonnet-4-5", "claude-sonnet-4-5-20250929", None,    False),
+    # a date may be added to what was asked, but not exchanged
+    (("openai/gpt-4",),              "openai:gpt-4",    "gpt-4-0613",             None,                    False),
+    (("openai/gpt-4-0314",),         "openai:gpt-4-0314", "gpt-4-0613",           None,                    True),
+    (("openai/gpt-4",),              "openai:gpt-4-turbo", "gpt-4-0613",          None,                    True),
+    (("openai/gpt-4",),              None,              "openai/gpt-4-0314",      None,                    True),
+    (("deepseek/deepseek-r1",),      None,              "deepseek/deepseek-r1-0528", None,                 True),
+    (("openai/gpt-4o-2024-05-13",),  None,              "openai/gpt-4o-2024-08-06", None,                  True),
+    (("openai/gpt-4o-2024-08-06",),  None,              "openai/gpt-4o-2024-08-06", None,                  False),
+    (("openai/gpt-4o-2024-08-06",),  None,              "openai/gpt-4o",          None,                    False),
     (("~openai/gpt-latest",),        "openai:gpt-4.1",  "gpt-4.1-2025-04-14",     None,                    True),
     (("openrouter/auto",),           "openai:gpt-4.1",  "gpt-4.1-2025-04-14",     None,                    True),
 ]
@@ -193,6 +202,7 @@ class TestInOneLine:
             ({"model": "m", "cost": 20.0}, "m via openrouter, 1 attempt, 3.4 s, $20"),
             ({"model": "m", "cost": 1.25}, "m via openrouter, 1 attempt, 3.4 s, $1.25"),
             ({"model": "m", "cost": 0.000012}, "m via openrouter, 1 attempt, 3.4 s, $0.000012"),
+            ({"model": "m", "cost": 2e-8}, "m via openrouter, 1 attempt, 3.4 s, under $0.000001"),
         ],
     )
     def test_says_who_served_it(self, reported, expected):

@@ -21,6 +21,7 @@ from .building import (
     held_until,
     make_plan,
     open_until,
+    tried_at,
 )
 
 SOON = sorted((kind for kind, row in FAULTS.items() if row.quick is Quick.SOON), key=str)
@@ -189,7 +190,8 @@ class TestAQuickRetry:
         assert {
             Kind.REFUSED, Kind.UNRESOLVED, Kind.TLS, Kind.CONNECT_TIMEOUT, Kind.SILENT,
             Kind.STALLED, Kind.CONTEXT_TOO_LONG, Kind.UNKNOWN_MODEL, Kind.NO_PROVIDER,
-            Kind.UNAUTHORIZED, Kind.FORBIDDEN, Kind.NO_CREDIT, Kind.QUOTA, Kind.REDIRECTED,
+            Kind.FREE_QUOTA, Kind.UNAUTHORIZED, Kind.FORBIDDEN, Kind.NO_CREDIT, Kind.QUOTA,
+            Kind.REDIRECTED,
             Kind.UNEXPECTED_STATUS, Kind.TOO_BIG, Kind.ABANDONED,
         } == set(NEVER)  # fmt: skip
 
@@ -514,20 +516,20 @@ class TestAnOpenBreaker:
         assert B == route_of(decide(plan, health=health))
         assert A == route_of(decide(plan, ended(Kind.REFUSED, B), health=health))
 
-    def test_of_every_route_leaves_the_one_that_reopens_first(self):
-        health = {A: open_until(START + 9), B: open_until(START + 4), C: open_until(START + 6)}
+    def test_of_every_route_leaves_the_one_that_was_left_alone_longest(self):
+        health = {A: tried_at(START - 1), B: tried_at(START - 4), C: tried_at(START - 2)}
 
         assert B == route_of(decide(make_plan(A, B, C), health=health))
 
-    def test_keeps_the_plans_order_among_those_that_reopen_at_the_same_time(self):
-        health = {A: open_until(START + 4), B: open_until(START + 4)}
+    def test_keeps_the_plans_order_among_those_that_were_tried_at_the_same_time(self):
+        health = {A: tried_at(START - 1), B: tried_at(START - 1)}
 
         assert A == route_of(decide(make_plan(A, B), health=health))
 
-    def test_that_reopens_late_counts_by_what_the_server_asked_for_as_well(self):
-        held = Health(State.OPEN, START + 1, not_before=START + 9)
+    def test_stands_behind_the_others_as_long_as_the_server_asked_for_that(self):
+        held = Health(State.OPEN, START + 1, not_before=START + 9, tried_at=START - 4)
 
-        assert B == route_of(decide(make_plan(A, B), health={A: held, B: open_until(START + 5)}))
+        assert B == route_of(decide(make_plan(A, B), health={A: held, B: tried_at(START - 1)}))
 
     def test_of_the_first_resort_is_asked_without_a_charge(self):
         step = decide(make_plan(A), health={A: open_until(START + 5)}, may_retry=False)

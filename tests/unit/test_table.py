@@ -14,6 +14,7 @@ from openrouter_resilient.endpoints.table import (
     Endpoint,
     checked_model,
     make_routes,
+    nearest_route,
     parse_route,
     resolve,
 )
@@ -188,10 +189,16 @@ class TestTheRoutesOfAClient:
                  "anthropic:claude-sonnet-4-5"],
             ),
             (
-                ["openai/gpt-4o:nitro", "openai/gpt-5@preset/x", "~anthropic/claude-latest"],
+                ["openai/gpt-4o:free", "openai/gpt-5@preset/x", "~anthropic/claude-latest"],
                 None,
-                ["openrouter:openai/gpt-4o:nitro,openai/gpt-5@preset/x,~anthropic/claude-latest",
+                ["openrouter:openai/gpt-4o:free,openai/gpt-5@preset/x,~anthropic/claude-latest",
                  "openai:gpt-4.1", "anthropic:claude-sonnet-5"],
+            ),
+            (
+                ["openai/gpt-oss-120b", "openai/gpt-4o:nitro"],
+                None,
+                ["openrouter:openai/gpt-oss-120b,openai/gpt-4o:nitro", "openai:gpt-4o",
+                 "anthropic:claude-sonnet-5"],
             ),
         ],
     )  # fmt: skip
@@ -218,3 +225,35 @@ class TestTheRoutesOfAClient:
     def test_name_the_key_that_a_chosen_fallback_lacks(self):
         with pytest.raises(ConfigurationError, match="groq:x needs a key: set GROQ_API_KEY"):
             make_routes(["a/1"], ["groq:x"], endpoints())
+
+
+class TestTheMakerOfTheFirstModel:
+    @pytest.mark.parametrize(
+        ("routes", "nearest"),
+        [
+            (["openrouter:anthropic/claude-sonnet-5"], "anthropic:claude-sonnet-5"),
+            (["openrouter:anthropic/claude-opus-4.5", "openai:x"], "anthropic:claude-opus-4-5"),
+            (["openrouter:~anthropic/claude-x-latest", "openai:x"], "anthropic:claude-sonnet-5"),
+            (["openrouter:anthropic/y", "openai:x", "anthropic:y"], "anthropic:y"),
+            (["openrouter:openai/gpt-4o", "anthropic:y"], "openai:gpt-4o"),
+            # it is asked next already
+            (["openrouter:anthropic/y", "anthropic:z", "openai:x"], None),
+            (["openrouter:anthropic/y", "openrouter:a/4", "anthropic:z"], None),
+            # nobody here makes it, or its key is not set
+            (["openrouter:meta-llama/llama-3.3-70b-instruct", "openai:x"], None),
+            (["openrouter:groq/x"], None),
+            (["openrouter:openai/gpt-oss-120b", "anthropic:y"], None),
+            # it is asked straight from somebody already
+            (["anthropic:y", "openai:x"], None),
+            (["groq:openai/gpt-oss-120b", "anthropic:y"], None),
+        ],
+    )
+    def test_should_be_the_first_fallback_where_its_key_is_set(self, routes, nearest):
+        expected = route(nearest) if nearest else None
+
+        assert expected == nearest_route(list(map(route, routes)), endpoints(VLLM))
+
+    def test_is_not_named_without_its_key(self):
+        only = endpoints(OPENROUTER_API_KEY="k", OPENAI_API_KEY="k")
+
+        assert nearest_route([route("openrouter:anthropic/y"), route("openai:x")], only) is None

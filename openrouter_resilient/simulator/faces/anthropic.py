@@ -90,10 +90,10 @@ class Anthropic(Face):
         return completion
 
     def events(self, completion: Completion) -> list[Event]:
-        """Write the events; natively the counts come with the finish."""
+        """Write the events; natively the counts come with the beginning and with the finish."""
         events = super().events(completion)
         for event in events:
-            if event.brings == "finish" and completion.id.startswith("msg_"):
+            if event.brings in ("role", "finish") and completion.id.startswith("msg_"):
                 event.chunk["usage"] = completion.usage()
         return events
 

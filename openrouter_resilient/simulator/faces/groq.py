@@ -5,6 +5,7 @@ Facts: console.groq.com/docs/openai, groq-python types.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from openrouter_resilient.simulator.answering import pictured
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from openrouter_resilient.simulator.message import Header, Json
 
 REFUSED = ("logprobs", "logit_bias", "top_logprobs")  # 400 when present, says the documentation
+HOLDS_TO_SCHEMA = re.compile(r"openai/gpt-oss|meta-llama/llama-4|moonshotai/kimi-k2")
 TIMES = {"queue_time": 0.01, "prompt_time": 0.001, "completion_time": 0.01, "total_time": 0.011}
 
 
@@ -50,8 +52,12 @@ class Groq(Face):
                 raise RefusedError(Refusal(400, text))
 
     def check_models(self, body: Json) -> None:
-        """Refuse a picture where the model reads text only."""
+        """Refuse a picture where the model reads text only, and a schema where it holds to none."""
         super().check_models(body)
+        wanted = body.get("response_format") or {}
+        if wanted.get("type") == "json_schema" and not HOLDS_TO_SCHEMA.match(str(body["model"])):
+            text = "This model does not support response format `json_schema`."
+            raise RefusedError(Refusal(400, text, param="response_format"))
         if pictured(body) and not self.candidates(body)[0].sees:
             raise RefusedError(Refusal(400, "messages[0].content must be a string"))
 

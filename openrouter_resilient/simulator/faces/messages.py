@@ -107,7 +107,7 @@ def whole(body: Json) -> Json:
         "content": None if message is None or not body["choices"] else _content(message),
         "stop_reason": STOP_REASONS.get(str(reason), reason),
         "stop_sequence": None,
-        "usage": usage(body.get("usage") or {}),
+        **({"usage": usage(body["usage"])} if body.get("usage") else {}),
     }
 
 
@@ -254,8 +254,8 @@ class EventWriter:
 
     def _finish(self, reason: str) -> list[Json]:
         delta = {"stop_reason": STOP_REASONS.get(reason, reason), "stop_sequence": None}
-        told = {"output_tokens": self._usage.get("completion_tokens", 0)}
-        told["input_tokens"] = self._usage.get("prompt_tokens", 0)
+        names = {"output_tokens": "completion_tokens", "input_tokens": "prompt_tokens"}
+        told = {name: self._usage[said] for name, said in names.items() if said in self._usage}
         return [*self._leave(), {"type": "message_delta", "delta": delta, "usage": told}]
 
 

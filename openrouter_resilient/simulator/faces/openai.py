@@ -16,6 +16,8 @@ from openrouter_resilient.simulator.refusal import Refusal, RefusedError
 from .base import INVALID_REQUEST, Face, Question
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from openrouter_resilient.simulator.completion import Completion, Event
     from openrouter_resilient.simulator.message import Header, Json
 
@@ -32,6 +34,17 @@ FIELDS = frozenset({
 MESSAGE_FIELDS = frozenset({
     "role", "content", "name", "refusal", "audio", "tool_calls", "function_call", "tool_call_id",
 })  # fmt: skip
+# Fields of a part of a message, and of what is in it.
+PART_FIELDS: dict[str, tuple[str, ...]] = {
+    "text": (),
+    "refusal": (),
+    "image_url": ("url", "detail"),
+    "input_audio": ("data", "format"),
+    "file": ("filename", "file_data", "file_id"),
+}
+DETAILS = ("auto", "low", "high")
+TOOL_FIELDS = ("type", "function", "custom")
+FUNCTION_FIELDS = ("name", "description", "parameters", "strict")
 # Reasoning models take these at their default only.
 FIXED = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0}
 NO_STOP = ("o3", "o4-mini")
@@ -57,6 +70,9 @@ class OpenAI(Face):
                 raise RefusedError(Refusal(400, f"Unrecognized request argument supplied: {name}"))
         for index, message in enumerate(body["messages"]):
             _check_message(index, message)
+        for index, tool in enumerate(body.get("tools") or []):
+            _check_fields(f"tools[{index}]", tool, TOOL_FIELDS)
+            _check_fields(f"tools[{index}].function", tool.get("function"), FUNCTION_FIELDS)
 
     def check_models(self, body: Json) -> None:
         """Refuse an unknown model first, then what a reasoning model does not take."""
@@ -108,10 +124,46 @@ def _check_message(index: int, message: object) -> None:
     if not isinstance(message, dict) or "role" not in message:
         text = f"Missing required parameter: '{where}.role'."
         raise RefusedError(Refusal(400, text, code="missing_required_parameter", param=where))
-    for name in message:
-        if name not in MESSAGE_FIELDS:
-            text = f"Unknown parameter: '{where}.{name}'."
+    _check_fields(where, message, MESSAGE_FIELDS)
+    content = message.get("content")
+    for place, part in enumerate(content if isinstance(content, list) else []):
+        _check_part(f"{where}.content[{place}]", part)
+
+
+def _check_part(where: str, part: Json) -> None:
+    kind = str(part.get("type"))
+    if kind not in PART_FIELDS:
+        text = f"Invalid value: '{kind}'. Supported values are: {', '.join(PART_FIELDS)}."
+        raise RefusedError(Refusal(400, text, code="invalid_value", param=f"{where}.type"))
+    _check_fields(where, part, ("type", kind))
+    inside = part.get(kind)
+    if kind in ("text", "refusal"):
+        return
+    if not isinstance(inside, dict):
+        text = f"Missing required parameter: '{where}.{kind}'."
+        raise RefusedError(Refusal(400, text, code="missing_required_parameter"))
+    _check_fields(f"{where}.{kind}", inside, PART_FIELDS[kind])
+    if kind == "image_url" and inside.get("detail", "auto") not in DETAILS:
+        text = f"Invalid value: '{inside['detail']}'. Supported values are: 'low', 'high', 'auto'."
+        param = f"{where}.image_url.detail"
+        raise RefusedError(Refusal(400, text, code="invalid_value", param=param))
+    if kind == "file" and not inside.get("file_id"):
+        _check_embedded(where, str(inside.get("file_data", "")))
+
+
+def _check_embedded(where: str, data: str) -> None:
+    """A file comes by its bytes; only OpenRouter fetches one."""
+    if not data.startswith("data:"):
+        text = f"Invalid '{where}.file.file_data'. Expected a base64-encoded data URL."
+        param = f"{where}.file.file_data"
+        raise RefusedError(Refusal(400, text, code="invalid_value", param=param))
+
+
+def _check_fields(where: str, thing: object, known: Collection[str]) -> None:
+    for name in thing if isinstance(thing, dict) else ():
+        if name not in known:
             param = f"{where}.{name}"
+            text = f"Unknown parameter: '{param}'."
             raise RefusedError(Refusal(400, text, code="unknown_parameter", param=param))
 
 

@@ -50,7 +50,7 @@ def own_limit(message: str, period: int, source: str, kind: str) -> Play:
 def limit_under_200(exchange: Exchange) -> None:
     """Answer the daily limit under a 200: the headers are in the metadata only."""
     refusal = Refusal(429, FREE_DAILY, metadata={"headers": _limit_headers(DAY)})
-    exchange.send_json(exchange.error(exchange.face.nearest(refusal, "quota")))
+    exchange.send_json(exchange.error(exchange.face.nearest(refusal, "free_quota")))
 
 
 def capacity_exhausted(exchange: Exchange) -> None:
@@ -109,10 +109,10 @@ ROWS = (
     row("capacity_exhausted",     "rate_limited", "error.availability, since 2026-08-19",              capacity_exhausted, 40.0),
     row("free_per_minute",        "rate_limited", "limits: 20 requests a minute for :free",            own_limit(FREE_MINUTE, MINUTE, "openrouter_free_tier_minute", "rate_limited")),
     row("free_shared_capacity",   "rate_limited", "limit_source openrouter_shared_capacity",           own_limit(SHARED, MINUTE, "openrouter_shared_capacity", "rate_limited")),
-    row("free_daily_quota",       "quota",        "Avarok/atlas #543, 2026-08-16; reset in ms",        own_limit(FREE_DAILY, DAY, "openrouter_free_tier_daily", "quota")),
+    row("free_daily_quota",       "free_quota",   "Avarok/atlas #543, 2026-08-16; reset in ms",        own_limit(FREE_DAILY, DAY, "openrouter_free_tier_daily", "free_quota")),
     row("insufficient_quota",     "no_credit",    "OpenAI: money, not rate; retrying does not help",   refuse(NO_QUOTA, "no_credit")),
     row("spend_limit",            "quota",        "OpenAI organization_spend_limit_exceeded",          refuse(SPEND, "quota")),
-    Row("daily_quota_under_200", "limits", "quota",       "the 429 may arrive inside a 200",            limit_under_200),
+    Row("daily_quota_under_200", "limits", "free_quota",  "the 429 may arrive inside a 200",            limit_under_200),
     Row("retry_after_503",       "limits", "unavailable", "Retry-After on a 503",                       retry_after("{seconds}", base=BUSY_503), {"seconds": 30.0}, status=503),
 )
 # fmt: on

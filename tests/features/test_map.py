@@ -135,6 +135,14 @@ def test_workers_are_a_number(make_client, workers):
         make_client().map(["hi"], workers=workers)
 
 
+@pytest.mark.parametrize("cap", [0, -1])
+def test_a_cap_is_a_positive_amount(simulator, make_client, cap):
+    with pytest.raises(ConfigurationError, match="max_cost"):
+        make_client().map(["hi"], max_cost=cap)
+
+    assert not simulator.requests
+
+
 def test_one_text_is_no_list_of_prompts(make_client):
     with pytest.raises(TypeError, match="complete"):
         make_client().map("hi")
@@ -260,7 +268,7 @@ def test_any_executor_will_do_and_threads_share_the_client(simulator):
     """Its key was given in code, so that a client unpacked from a pickle would have none."""
     environment = simulator.environment()
     client = Client(
-        "anthropic/claude-sonnet-4.5",
+        "anthropic/claude-sonnet-5",
         fallbacks=(),
         api_key=environment.pop("OPENROUTER_API_KEY"),
         base_url=environment.pop("OPENROUTER_BASE_URL"),
@@ -312,7 +320,7 @@ import sys
 from openrouter_resilient import Client
 
 asking = [f"prompt {number:05}." for number in range(int(sys.argv[1]))]
-client = Client("anthropic/claude-sonnet-4.5", fallbacks=["openai:gpt-4o"], first_token_timeout=1.0)
+client = Client("anthropic/claude-sonnet-5", fallbacks=["openai:gpt-4o"], first_token_timeout=1.0)
 client.map(asking, workers=8, checkpoint=sys.argv[2], progress=False)
 """
 

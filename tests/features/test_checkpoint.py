@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from openrouter_resilient import ConfigurationError
+from openrouter_resilient import ConfigurationError, image
 
 PROMPTS = ["one", "two", "three"]
+PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 
 
 @pytest.fixture
@@ -154,19 +156,39 @@ def test_odd_characters_come_back_as_they_were(simulator, run):
     assert first[0].text == second[0].text
 
 
-def test_a_prompt_of_parts_with_bytes_like_things_has_a_steady_fingerprint(simulator, run):
-    messages = [{"role": "user", "content": [{"type": "text", "text": "hello"}]}]
-    run([messages])
+@pytest.mark.parametrize("kind", ["parts", "bytes", "path", "PIL", "matplotlib"])
+def test_a_prompt_with_a_picture_is_known_again(simulator, run, tmp_path, kind):
+    def picture():
+        """A new object each time, as in a new run."""
+        if kind == "PIL":
+            return pytest.importorskip("PIL.Image").new("RGB", (3, 2))
+        if kind == "matplotlib":
+            return pytest.importorskip("matplotlib.figure").Figure(figsize=(1, 1))
+        (tmp_path / "picture.png").write_bytes(PNG)
+        return {"parts": image(PNG), "bytes": PNG, "path": tmp_path / "picture.png"}[kind]
+
+    first = run([["What is this?", picture()]])
     simulator.forget()
 
-    run([messages])
+    second = run([["What is this?", picture()]])
 
     assert not simulator.requests
+    assert "Simulated answer to: What is this? (and 1 picture)" == first[0].text == second[0].text
+
+
+def test_another_picture_is_another_question(simulator, run):
+    run([["What is this?", PNG]])
+    simulator.forget()
+
+    run([["What is this?", PNG + b"more"]])
+
+    assert 1 == len(simulator.requests)
 
 
 def test_a_malformed_prompt_is_an_error_in_its_place(run):
-    one, wrong, three = run(["one", "", "three"])
+    one, wrong, gone, three = run(["one", "", ["What?", Path("no.png")], "three"])
 
     assert isinstance(wrong, ValueError)
+    assert isinstance(gone, FileNotFoundError)
     assert "one" in one.text
     assert "three" in three.text

@@ -20,7 +20,7 @@ def test_it_sends_nothing(simulator, make_client):
 
 def test_the_order_is_the_one_in_which_routes_are_then_asked(simulator, make_client):
     client = make_client(
-        ["anthropic/claude-sonnet-4.5", "openai/gpt-4o"],
+        ["anthropic/claude-sonnet-5", "openai/gpt-4o"],
         fallbacks=["openai:gpt-4o", "groq:llama-3.3-70b-versatile"],
         rounds=2,
     )
@@ -67,7 +67,7 @@ def test_a_hedge_is_shown_beside_the_attempt_it_helps(make_client):
 def test_who_is_skipped_is_named_with_the_reason(make_client):
     sheet = make_client().explain("hi", provider={"zdr": True})
 
-    assert ["openrouter:anthropic/claude-sonnet-4.5"] == list(dict.fromkeys(routes(sheet)))
+    assert ["openrouter:anthropic/claude-sonnet-5"] == list(dict.fromkeys(routes(sheet)))
     assert "Skipped openai:gpt-4o" in str(sheet)
     assert "private" in str(sheet)
 
@@ -105,25 +105,32 @@ def test_an_answer_in_the_cache_is_told(make_client):
 @pytest.mark.parametrize(
     ("models", "fallbacks", "suggested"),
     [
-        ("anthropic/claude-sonnet-4.5", ["openai:gpt-4o"], True),
+        ("anthropic/claude-sonnet-5", ["openai:gpt-4o"], True),
         ("~anthropic/claude-sonnet-latest", ["openai:gpt-4o"], True),
-        ("anthropic/claude-sonnet-4.5", ["anthropic:claude-sonnet-5", "openai:gpt-4o"], False),
+        ("anthropic/claude-sonnet-5", ["anthropic:claude-sonnet-5", "openai:gpt-4o"], False),
         ("openai/gpt-4o", ["openai:gpt-4o"], False),
         ("meta-llama/llama-3.3-70b-instruct", ["openai:gpt-4o"], False),
-        ("anthropic/claude-sonnet-4.5", [], False),
+        ("anthropic/claude-sonnet-5", [], True),
     ],
 )
 def test_the_first_models_own_house_is_suggested(make_client, models, fallbacks, suggested):
     sheet = make_client(models, fallbacks=fallbacks).explain("hi")
 
-    assert suggested == ("anthropic serves anthropic's models itself" in str(sheet))
+    assert suggested == ("anthropic:claude-sonnet-5 would be nearest" in str(sheet))
 
 
 def test_without_its_key_it_is_not_suggested(simulator, make_client):
     environment = simulator.environment()
     del environment["ANTHROPIC_API_KEY"]
 
-    assert "itself" not in str(make_client(environment=environment).explain("hi"))
+    assert "nearest" not in str(make_client(environment=environment).explain("hi"))
+
+
+def test_a_house_that_may_not_see_the_request_is_not_suggested(make_client):
+    client = make_client("anthropic/claude-sonnet-5")
+
+    assert "nearest" in str(client.explain("hi"))
+    assert "nearest" not in str(client.explain("hi", provider={"zdr": True}))
 
 
 def test_a_call_that_was_made_explains_itself(simulator, make_client):
@@ -133,7 +140,7 @@ def test_a_call_that_was_made_explains_itself(simulator, make_client):
     sheet = served.explain()
 
     assert [
-        ("openrouter:anthropic/claude-sonnet-4.5", "refused"),
+        ("openrouter:anthropic/claude-sonnet-5", "refused"),
         ("openai:gpt-4o", "answered"),
     ] == [(row[1], row[3]) for row in sheet.rows]
     assert str(served) in sheet.title

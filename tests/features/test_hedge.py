@@ -250,10 +250,9 @@ def test_a_call_that_will_not_hedge_makes_no_thread(make_client, monkeypatch, op
     assert not [name for name in started if name.startswith("openrouter-")]
 
 
-def test_ctrl_c_gets_out_at_once_and_hangs_up_on_both(simulator, make_client, monkeypatch):
-    simulator.play("openrouter", "no_headers")
-    simulator.play("openai", "no_headers")
-    client = make_client(hedge_after=0.05)
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Ctrl-C, as soon as the second route is asked."""
     start = hedge._Race._hedge
 
     def and_interrupt(self):
@@ -261,6 +260,12 @@ def test_ctrl_c_gets_out_at_once_and_hangs_up_on_both(simulator, make_client, mo
         _thread.interrupt_main()
 
     monkeypatch.setattr(hedge._Race, "_hedge", and_interrupt)
+
+
+def test_ctrl_c_gets_out_at_once_and_hangs_up_on_both(simulator, make_client, interrupted):
+    simulator.play("openrouter", "no_headers")
+    simulator.play("openai", "no_headers")
+    client = make_client(hedge_after=0.05)
     began = time.monotonic()
 
     with pytest.raises(KeyboardInterrupt):
@@ -268,6 +273,26 @@ def test_ctrl_c_gets_out_at_once_and_hangs_up_on_both(simulator, make_client, mo
 
     assert time.monotonic() - began < 2.0
     assert end_of_lanes()
+
+
+def test_after_ctrl_c_the_record_has_both_that_were_cut_off(simulator, make_client, interrupted):
+    simulator.play("openrouter", "headers_only")
+    simulator.play("openai", "no_headers")
+    records = []
+    client = make_client(hedge_after=0.2, on_call=records.append)
+
+    with pytest.raises(KeyboardInterrupt):
+        client.complete("hi")
+
+    (record,) = records
+    first, second = record.attempts
+    assert ("cancelled", "KeyboardInterrupt") == (record.ended, record.error)
+    assert [(1, "openrouter", "cancelled"), (2, "openai", "cancelled")] == [
+        (a.number, a.endpoint, a.fault) for a in record.attempts
+    ]
+    assert simulator.received("openrouter")[0].answered.generation_id == first.generation_id
+    assert 0.2 <= second.begun_seconds <= first.seconds
+    assert record.cost is None  # both may be billed, and nobody said how much
 
 
 def test_a_handshake_that_nobody_answers_wakes_up(make_client, listening):
