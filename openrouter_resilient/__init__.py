@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from openrouter_resilient.ledger.ledger import Ledger
     from openrouter_resilient.litellm import completion
     from openrouter_resilient.record import CallRecord
+    from openrouter_resilient.rehearsal import simulated
     from openrouter_resilient.served import AttemptRecord, Served, UpstreamAttempt
     from openrouter_resilient.shapes import Completion, Delta
     from openrouter_resilient.sheet import Sheet
@@ -78,6 +79,7 @@ _HOMES = {
     "features.tools": ("ToolRun",),
     "litellm": ("completion",),
     "record": ("CallRecord",),
+    "rehearsal": ("simulated",),
     "served": ("AttemptRecord", "Served", "UpstreamAttempt"),
     "shapes": ("Completion", "Delta"),
     "sheet": ("Sheet",),
@@ -126,6 +128,7 @@ __all__ = [
     "file",
     "image",
     "llm_complete",
+    "simulated",
 ]
 
 

@@ -15,7 +15,7 @@ NAME = "openrouter_resilient"
 # Top to bottom; a module may import from its own line and from those below it.
 LAYERS = (
     ("__main__", "cli"),
-    ("shortcuts", "litellm"),
+    ("shortcuts", "litellm", "rehearsal"),
     (
         "client",
         "planning",
@@ -35,7 +35,7 @@ LAYERS = (
     ("errors", "sheet", "_version"),
 )
 APART = ("simulator",)  # knows nothing of the client, and only the rooms above may use it
-SIMULATOR_USERS = ("cli",)
+SIMULATOR_USERS = ("cli", "rehearsal")
 PURE = sorted((PACKAGE / "routing").rglob("*.py"))
 UNCLEAN = {"time", "random", "socket", "os", "logging", "ssl", "requests", "urllib3", "pydantic"}
 

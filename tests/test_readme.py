@@ -19,6 +19,7 @@ from openrouter_resilient import Client, Served
 from openrouter_resilient.cli.commands import COMMANDS, load
 from openrouter_resilient.cli.entry import _parser
 from openrouter_resilient.endpoints.table import ENDPOINTS
+from openrouter_resilient.rehearsal import OPTION
 from openrouter_resilient.transports.chaos import FAULTS
 
 from .benchmarks import publish
@@ -118,7 +119,7 @@ def test_its_command_lines_are_such_that_parse(name, arguments):
 
 
 def test_the_options_it_names_are_there():
-    there = {"--help", "--version"}
+    there = {"--help", "--version", OPTION}
     for command in COMMANDS:
         parser = ArgumentParser()
         load(command).add_arguments(parser)

@@ -19,7 +19,9 @@ MIN_USEFUL_S = 0.1  # below this no model has ever said a first token; well unde
 FAST_S = 1.0  # a fault that took longer has already cost what a quick retry may cost
 LONGEST_QUICK_WAIT_S = 3.0  # a longer Retry-After is better spent on the next route
 QUICK_BASE_S, QUICK_JITTER_S = 0.2, 0.4  # half a second is what the preferred model is worth
-BACKOFF_S = 0.5  # before the second round; doubles for each further one, half of it jitter
+# Before the second round; doubles for each further one, half of it jitter. The least of it, 0.7 s,
+# is more than the longest quick retry (0.6 s): what did not pass in that time needs longer.
+BACKOFF_S = 1.4
 TRIAL_S = 2.0  # what finding out whether an endpoint is back may cost its caller
 PATIENT_TRIAL_S = 10.0  # the same for a request that is rightly silent for long
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from .simulator import Simulator
 
 FIXTURE, MARK = "openrouter_simulator", "openrouter_fault"
-OWN_PREFIXES = ("OPENROUTER_", "OPENAI_", "GROQ_", "ANTHROPIC_")
-PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,20 +46,20 @@ def openrouter_simulator(
 ) -> Iterator[Simulator]:
     """Fake OpenRouter, OpenAI, Groq and Anthropic that the client finds by itself.
 
-    The environment variables point at them, no `.env` is read, and nothing but this machine can be
-    reached: whatever tries fails like an unplugged cable, and the test fails with its address.
+    The environment variables point at them, no `.env` is read, REDIS_URL and proxies are unset, and
+    nothing but this machine can be reached: whatever tries fails like an unplugged cable, and the
+    test fails with its address.
     """
     from .offline import offline  # noqa: PLC0415  see the module's docstring
     from .simulator import Simulator  # noqa: PLC0415  the same
+    from .surroundings import surroundings  # noqa: PLC0415  the same
 
-    for name in list(os.environ):
-        if name.upper().startswith(OWN_PREFIXES) or name.lower() in PROXIES:
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")  # a proxy may be set system-wide, too
-    monkeypatch.setenv("OPENROUTER_RESILIENT_DOTENV", "off")
     with offline() as attempts, Simulator() as simulator:
-        for name, value in simulator.environment().items():
-            monkeypatch.setenv(name, value)
+        for name, value in surroundings(simulator, os.environ).items():
+            if value is None:
+                monkeypatch.delenv(name)
+            else:
+                monkeypatch.setenv(name, value)
         for mark in reversed(list(request.node.iter_markers(MARK))):  # the closest one wins
             _play(simulator, *mark.args, **mark.kwargs)
         yield simulator

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import openrouter_resilient
+from tests.processes import clean_environment
 
-ROOT = Path(openrouter_resilient.__file__).parents[1]
 LONGEST_S = 30.0
 MODULE = ("-m", "openrouter_resilient")
 
@@ -19,8 +16,7 @@ MODULE = ("-m", "openrouter_resilient")
 @pytest.fixture
 def environment(simulator):
     """What a process needs to find Python, this package and the simulator."""
-    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **simulator.environment()}
+    return clean_environment(**simulator.environment())
 
 
 @pytest.fixture

@@ -160,6 +160,18 @@ def test_a_lasting_outage_is_no_storm(llmock, make_client, seed):
     assert 2 <= faults <= 4
 
 
+@pytest.mark.parametrize("jitter", [0.0, 0.5, 0.999])
+@pytest.mark.parametrize("status", [500, 503])
+def test_each_further_attempt_waits_longer(llmock, make_client, status, jitter):
+    llmock.fail(status, times=None)
+
+    with pytest.raises(RoutesExhausted):
+        make_client(jitter=lambda: jitter).complete("hi")
+
+    assert 3 == len(llmock.requests)
+    llmock.assert_resilient(strict=True)
+
+
 def test_a_quota_by_the_minute_is_kept_to(llmock, make_client):
     llmock.limits(rpm=60)
     client = make_client()

@@ -7,7 +7,6 @@ import html
 import html.parser
 import json
 import re
-import shutil
 import subprocess
 from itertools import pairwise
 
@@ -15,12 +14,10 @@ import pytest
 
 from openrouter_resilient import Client, Ledger
 from openrouter_resilient.ledger.pictures import PICTURES, as_svg
+from tests.browser import CHROMIUM, flags
 from tests.ledger.making import START, answered_by_fallback, make_attempt, make_record, unanswered
 
 EVIL = "<script>alert(1)</script>\"'&"
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 VOID = {"meta", "img", "source", "br"}
 
 
@@ -262,9 +259,7 @@ def an_answer(simulator):
 def browser(page, profile, machine):
     done = subprocess.run(
         [
-            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-            "--no-first-run", "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", f"--user-data-dir={profile}", "--virtual-time-budget=5000",
+            CHROMIUM, *flags(profile), "--virtual-time-budget=5000",
             f"--blink-settings=preferredColorScheme={int(machine == 'light')}",
             "--window-size=1400,1000", "--dump-dom", page.as_uri(),
         ],

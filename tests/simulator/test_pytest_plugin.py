@@ -119,6 +119,7 @@ def test_no_setting_of_the_machine_reaches_the_test_and_all_come_back(run, monke
     monkeypatch.setenv("OPENROUTER_API_KEY", "a-real-key")
     monkeypatch.setenv("OPENROUTER_RESILIENT_MODELS", "a/real-model")
     monkeypatch.setenv("https_proxy", "http://192.0.2.1:9")
+    monkeypatch.setenv("REDIS_URL", "redis://192.0.2.1:9/0")
     (pytester.path / ".env").write_text("OPENROUTER_RESILIENT_FALLBACKS=ollama:llama\n")
     result = run("""
         import os
@@ -128,6 +129,7 @@ def test_no_setting_of_the_machine_reaches_the_test_and_all_come_back(run, monke
             assert "a-real-key" != os.environ["OPENROUTER_API_KEY"]
             assert "ollama" not in repr(Client()) and "real-model" not in repr(Client())
             assert not os.environ.get("https_proxy")
+            assert "REDIS_URL" not in os.environ
 
         def test_after():
             assert "a-real-key" == os.environ["OPENROUTER_API_KEY"]

@@ -35,6 +35,7 @@ from openrouter_resilient import (
     file,
     image,
     llm_complete,
+    simulated,
 )
 from openrouter_resilient.health.report import HealthReport, RouteHealth
 from openrouter_resilient.simulator import Received, Simulator
@@ -141,3 +142,6 @@ except RequestRefused as refusal:
     assert_type(refusal.status, int | None)
 except (ConfigurationError, ResilientError) as failure:
     assert_type(failure.history, tuple[AttemptRecord, ...])
+
+with simulated() as upstreams:
+    assert_type(upstreams, Simulator | None)

@@ -284,13 +284,13 @@ class TestRounds:
         assert B == route_of(decide(plan, ended(Kind.REFUSED, A)))
         assert C == route_of(decide(plan, ended(Kind.REFUSED, A), ended(Kind.REFUSED, B)))
 
-    @pytest.mark.parametrize(("jitter", "expected"), [(0.0, 0.25), (0.5, 0.375), (1.0, 0.5)])
+    @pytest.mark.parametrize(("jitter", "expected"), [(0.0, 0.7), (0.5, 1.05), (1.0, 1.4)])
     def test_begin_again_after_a_back_off_half_of_which_is_jitter(self, jitter, expected):
         failed = ended(Kind.REFUSED, A, jitter=jitter)
 
         assert Wait(failed.ended_at + expected) == decide(make_plan(A), failed)
 
-    @pytest.mark.parametrize(("turn", "expected"), [(1, 0.375), (2, 0.75), (3, 1.5)])
+    @pytest.mark.parametrize(("turn", "expected"), [(1, 1.05), (2, 2.1), (3, 4.2)])
     def test_back_off_twice_as_long_each_time(self, turn, expected):
         outcomes = [
             ended(Kind.REFUSED, A, at=START + 5 * past, turn=past) for past in range(1, turn + 1)
@@ -298,8 +298,19 @@ class TestRounds:
 
         assert Wait(outcomes[-1].ended_at + expected) == decide(make_plan(A, rounds=4), *outcomes)
 
+    @pytest.mark.parametrize("drawn", [0.0, 0.999])
+    def test_begin_after_longer_than_a_quick_retry_was_waited_for(self, drawn):
+        """Whatever chance says: a client that comes back sooner each time backs off from nobody."""
+        first = ended(Kind.SERVER_ERROR, A, jitter=0.999)
+        again = ended(Kind.SERVER_ERROR, A, at=START + 1, jitter=drawn)
+
+        quick = decide(make_plan(A), first).until - first.ended_at
+        later = decide(make_plan(A), first, again).until - again.ended_at
+
+        assert 0.55 < quick * 1.1 < later
+
     def test_count_turns_and_are_charged(self):
-        attempt = decide(make_plan(A), ended(Kind.REFUSED, A), now=START + 1).attempt
+        attempt = decide(make_plan(A), ended(Kind.REFUSED, A), now=START + 2).attempt
 
         assert (2, True, 2) == (attempt.turn, attempt.charged, attempt.number)
 
@@ -328,9 +339,9 @@ class TestRounds:
 
         assert Stop(Reason.EXHAUSTED) == step
 
-    @pytest.mark.parametrize(("seconds", "goes_on"), [(0.58, True), (0.55, False)])
+    @pytest.mark.parametrize(("seconds", "goes_on"), [(1.26, True), (1.24, False)])
     def test_begin_only_if_their_first_attempt_fits_the_deadline(self, seconds, goes_on):
-        failed = ended(Kind.REFUSED, A)  # over at 0.1 s, then 0.375 s of back-off
+        failed = ended(Kind.REFUSED, A)  # over at 0.1 s, then 1.05 s of back-off
 
         assert goes_on == isinstance(decide(make_plan(A, seconds=seconds), failed), Wait)
 
@@ -405,7 +416,7 @@ class TestRetryAfter:
             make_plan(A, B),
             ended(Kind.REFUSED, A),
             health={B: held_until(START + 300)},
-            now=START + 1,
+            now=START + 2,
         )
 
         assert (A, 2) == (route_of(step), step.attempt.turn)
@@ -482,7 +493,7 @@ class TestHopelessRoutes:
         assert Stop(Reason.EXHAUSTED) == step
 
     def test_an_endpoint_fault_rules_nothing_out(self):
-        assert A == route_of(decide(make_plan(A), ended(Kind.REFUSED, A), now=START + 1))
+        assert A == route_of(decide(make_plan(A), ended(Kind.REFUSED, A), now=START + 2))
 
 
 class TestTheEnd:
