@@ -17,7 +17,7 @@ DECODER = json.JSONDecoder(parse_constant=_no_constant)  # `json.loads` would ma
 LAST_WORD = re.compile(r"[\w\\.+-]{0,8}")  # where a text was cut within true, -1.5e3 or \u00fc
 
 
-def parse_body(text: bytes) -> dict[str, Any]:
+def parse_body(text: bytes | bytearray) -> dict[str, Any]:
     """The object that a whole body is.
 
     Raises:

@@ -240,13 +240,12 @@ class Exchange:
 
     def _recognise(self, deltas: list[Delta]) -> None:
         """Tell a stream from a body by its first bytes; padding before them is no token."""
-        text = bytes(self._body).lstrip(PADDING)
+        text = bytes(self._body.lstrip(PADDING))
         if text.startswith(EVENT_STARTS):
             self._decoder = SSEDecoder()
             self._take_events(self._decoder, text, deltas)
-        elif not text:
-            self._body.clear()
         else:
+            self._body[:] = text
             self._is_body = text[:1] == b"{" or not any(s.startswith(text) for s in EVENT_STARTS)
 
     def _take_events(self, decoder: SSEDecoder, data: bytes, deltas: list[Delta]) -> None:
@@ -284,7 +283,7 @@ class Exchange:
 
     def _take_body(self, deltas: list[Delta]) -> None:
         """A body that has come to its end."""
-        text = bytes(self._body).lstrip(PADDING).rstrip()
+        text, self._body = self._body, bytearray()  # where it is large, it is not copied
         if not text:
             raise Broken(Fault(Kind.EMPTY, "the body is empty"))
         if text[:1] == b"<":

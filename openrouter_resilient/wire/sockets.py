@@ -246,6 +246,10 @@ class _Timed:
     response_class: Any = FinalResponse
     _held: list[bytes] | None = None
 
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lines: dict[tuple[Any, ...], bytes] = {}
+
     def connect(self: Any) -> None:
         """Resolve, connect, ask the proxy and shake hands, all in the time for a connection.
 
@@ -283,6 +287,17 @@ class _Timed:
             held, self._held = self._held, None
         self.send(b"".join(held))
         self.uses += 1
+
+    def putheader(self: Any, header: Any, *values: Any) -> None:
+        """Check and make each line of a head once: between two calls only the length changes."""
+        words = (header, *values)
+        line = self._lines.get(words)
+        if line is not None:
+            self._buffer.append(line)
+            return
+        super().putheader(*words)  # type: ignore[misc]  # of the connection it is mixed into
+        if header != "Content-Length":
+            self._lines[words] = self._buffer[-1]
 
     def send(self: Any, data: Any) -> None:
         """Send, or hold it until the request is complete."""
