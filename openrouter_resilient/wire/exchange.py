@@ -28,6 +28,7 @@ ERROR_BODY_S = 1.0  # it follows its status at once; one that does not is not wo
 LONGEST_NAME = 500  # characters of a model's name or an id; the longest seen have 80
 LINGER_S = 0.5  # after the finish: the usage chunk follows at once
 LINGER_FOR_DONE_S = 0.05  # after the usage: [DONE] comes with it, or never
+LONGEST_LINGER_S = 2.0  # for an event after the finish that comes byte by byte
 DONE = "[DONE]"
 PADDING = b" \t\r\n" + BOM  # before a body or the first event; says nothing
 EVENT_STARTS = (b":", b"data:", b"event:", b"id:", b"retry:")
@@ -84,6 +85,7 @@ class Exchange:
         self._limit = min(attempt.first_token_by, deadline.at)
         self._first_token_at: float | None = None
         self._finished = False
+        self._finished_at = 0.0
         self._assembly = Assembly()
         self._decoder: SSEDecoder | None = None
         self._body = bytearray()
@@ -115,7 +117,11 @@ class Exchange:
             raise Broken(self._pending)
         deltas: list[Delta] = []
         try:
-            self._take(self._read(), deltas)
+            data = self._read()
+            if data is None:
+                self._finish()
+            else:
+                self._take(data, deltas)
         except Broken as broken:
             if not deltas:
                 raise
@@ -208,13 +214,17 @@ class Exchange:
         """Let go of the connection."""
         self._reply.close(keep=self.done)
 
-    def _read(self) -> bytes:
-        """The next bytes; a limit that passes is silence, a stall, or after the finish nothing."""
+    def _read(self) -> bytes | None:
+        """The next bytes; a limit that passes is silence or a stall.
+
+        After the finish it is neither, and None is returned: of an event that has begun and does
+        not come to its end, nothing was missing in the answer.
+        """
         try:
             data = self._reply.read(min(self._limit, self._deadline.at))
         except Broken as broken:
             if self._finished:
-                return b""
+                return None
             if broken.fault.kind is Kind.SILENT and self._first_token_at is not None:
                 raise Broken(Fault(Kind.STALLED)) from None
             raise
@@ -261,6 +271,9 @@ class Exchange:
             raise Broken(decoder.fault)
         if not data:
             self._finish()
+        elif self._finished and decoder.midway:
+            latest = min(self._finished_at + LONGEST_LINGER_S, self._deadline.at)
+            self._limit = min(max(self._limit, self._clock.now() + LINGER_FOR_DONE_S), latest)
 
     def _take_chunk(self, payload: str, deltas: list[Delta], *, at_end: bool) -> None:
         for chunk in self._reader.chunks(parse_event(payload, at_end=at_end)):
@@ -276,8 +289,8 @@ class Exchange:
         if delta is not None:
             deltas.append(delta)
         if not self._finished and assembly.finished:
-            self._finished = True
-            self._limit = min(self._clock.now() + LINGER_S, self._deadline.at)
+            self._finished, self._finished_at = True, self._clock.now()
+            self._limit = min(self._finished_at + LINGER_S, self._deadline.at)
         elif self._finished and chunk.get("usage"):
             self._limit = min(self._clock.now() + LINGER_FOR_DONE_S, self._limit)
 

@@ -27,6 +27,11 @@ class SSEDecoder:
         self._begun = False
         self._after_cr = False
 
+    @property
+    def midway(self) -> bool:
+        """An event has begun and has not come to its end."""
+        return bool(self._buffer.strip(b"\n"))
+
     def feed(self, data: bytes) -> list[str]:
         """Take bytes as they came, and return the data of the events that they complete."""
         if self.fault is not None:
