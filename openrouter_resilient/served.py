@@ -291,7 +291,7 @@ def _substituted(requested: str, route: Route, first: Route, reported: Reported)
         return False
     if route.endpoint != first.endpoint and bare_model(requested) != bare_model(route.models[0]):
         return True
-    return not _same_model(requested, _selected(reported.routing) or reported.model, reported.model)
+    return not same_model(requested, _selected(reported.routing) or reported.model, reported.model)
 
 
 def _is_open(model: str) -> bool:
@@ -313,7 +313,8 @@ def _selected(routing: dict[str, Any] | None) -> str | None:
     return None
 
 
-def _same_model(requested: str, *names: str) -> bool:
+def same_model(requested: str, *names: str) -> bool:
+    """Whether one of the names that a reply gives means the model that was asked for."""
     if requested.startswith("~"):
         author, _, family = requested[1:].removesuffix("-latest").partition("/")
         wanted = set(family.split("-"))

@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 from openrouter_resilient.ledger.intervals import Share
 from openrouter_resilient.routing.faults import FAULTS, Kind, Scope
-from openrouter_resilient.routing.plan import bare_model
-from openrouter_resilient.served import CANCELLED
+from openrouter_resilient.served import CANCELLED, same_model
 
 NEAR_S = 60.0  # a breaker lets a trial through after 20 s at the latest; so much and twice again
 QUIET_S = 3_600.0  # two faults further apart than this are not said to be one outage
@@ -226,15 +225,16 @@ def _verdict(fault: str | None) -> bool | None:
 def _models(event: Event) -> Iterable[tuple[str, bool]]:
     """What an attempt says of the models that it asked for.
 
-    A route that failed failed for all of its models. One that answered speaks for the model that
-    did, and against those that stand before it, which OpenRouter passed over.
+    A route that failed failed for its first model; of the others, which answer only where the first
+    does not, it would show the failures alone. One that answered speaks for the model that did, and
+    against those that stand before it, which OpenRouter passed over.
     """
     listed = event.route.partition(":")[2].split(",") if event.route else []
     if event.fault is None:
         if len(listed) == 1:
             return [(listed[0], True)]
-        served = bare_model(event.model) if event.model else None
-        place = next((n for n, name in enumerate(listed) if bare_model(name) == served), None)
+        said = event.model
+        place = next((n for n, name in enumerate(listed) if said and same_model(name, said)), None)
         if place is None:
             return ()
         return [*((name, False) for name in listed[:place]), (listed[place], True)]
@@ -242,7 +242,7 @@ def _models(event: Event) -> Iterable[tuple[str, bool]]:
     silent = event.fault in _NOBODYS or (row is not None and row.scope is Scope.REQUEST)
     if silent or event.fault == Kind.CONTEXT_TOO_LONG.value:
         return ()
-    return [(name, False) for name in listed]
+    return [(name, False) for name in listed[:1]]
 
 
 _ROWS = {kind.value: row for kind, row in FAULTS.items()}

@@ -96,10 +96,21 @@ def test_the_models_before_the_one_that_answered_had_failed():
     assert ("openrouter", "c/three") not in history.models
 
 
-def test_a_route_that_failed_failed_for_each_of_its_models():
+def test_a_route_that_failed_is_held_against_its_first_model_alone():
+    """The others answer only where the first does not: theirs would be the failures alone."""
     history = History().read([bad(0, 1, route=ROUTE)])
 
-    assert {"a/one", "b/two", "c/three"} == {model for _, model in history.models}
+    assert ["a/one"] == [model for _, model in history.models]
+
+
+def test_an_alias_is_the_model_that_it_stands_for():
+    route = "openrouter:~anthropic/claude-sonnet-latest,openai/gpt-4o"
+    answer = bad(0, 1, route=route)._replace(fault=None, model="anthropic/claude-sonnet-5-20260630")
+
+    history = History().read([answer, bad(1, 2, route=route)])
+
+    alone = history.models["openrouter", "~anthropic/claude-sonnet-latest"]
+    assert (1, 1, 0) == counts(alone)
 
 
 def test_a_probe_is_a_trial_too():
