@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from openrouter_resilient._version import __version__
 from openrouter_resilient.endpoints.forms import dialect_of, form_of
 from openrouter_resilient.endpoints.table import Endpoint
+from openrouter_resilient.forking import renew_in_forked_child
 from openrouter_resilient.observers import Observers, tell_what_waits
 from openrouter_resilient.routing.breaker import BreakerBoard, RetryBudget
 from openrouter_resilient.routing.faults import Broken, Fault
@@ -128,6 +129,7 @@ class Carrier:
         self._headers = {name: _headers(row) for name, row in endpoints.items()}
         self._keys = tuple(filter(None, map(_bare_key, endpoints.values())))
         _CARRIERS.add(self)
+        renew_in_forked_child(self)
 
     def apart(self) -> Carrier:
         """One over the same connections that knows nothing yet and tells nobody: for a check."""
@@ -372,10 +374,5 @@ def _before_fork() -> None:
         finish_shapes()
 
 
-def _after_fork() -> None:
-    for carrier in _CARRIERS:
-        carrier.begin_anew()
-
-
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork)

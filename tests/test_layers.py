@@ -32,7 +32,7 @@ LAYERS = (
     ("shapes", "served", "record", "cards", "settings", "parameters"),
     ("routing",),
     ("given",),
-    ("errors", "sheet", "_version"),
+    ("errors", "sheet", "forking", "_version"),
 )
 APART = ("simulator",)  # knows nothing of the client, and only the rooms above may use it
 SIMULATOR_USERS = ("cli", "rehearsal")

@@ -17,7 +17,7 @@ from cachetools import TLRUCache
 
 from openrouter_resilient.call import Call
 from openrouter_resilient.errors import CallFailed, RequestRefused, ResilientError, RoutesExhausted
-from openrouter_resilient.features.forking import renew_in_forked_child
+from openrouter_resilient.forking import renew_in_forked_child
 from openrouter_resilient.routing.step import Reason, Stop
 from openrouter_resilient.served import AttemptRecord
 from openrouter_resilient.shapes import Completion

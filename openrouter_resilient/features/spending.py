@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openrouter_resilient.errors import ConfigurationError, SpendingCapReached
-from openrouter_resilient.features.forking import renew_in_forked_child
+from openrouter_resilient.forking import renew_in_forked_child
 from openrouter_resilient.routing.step import History
 from openrouter_resilient.served import Served, in_usd, make_records
 

@@ -20,8 +20,8 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from weakref import WeakSet
 
+from openrouter_resilient.forking import renew_in_forked_child
 from openrouter_resilient.ledger.migrations import check_version, migrate
 from openrouter_resilient.ledger.rows import Names, insert_call, insert_probe
 from openrouter_resilient.record import CallRecord, ProbeRecord
@@ -64,7 +64,7 @@ class LedgerFile:
         self._troubled, self._pause, self._not_before = False, 0.0, 0.0
         self._lock = threading.RLock()
         self._writing = False
-        _FILES.add(self)
+        renew_in_forked_child(self)
 
     @property
     def waiting(self) -> int:
@@ -265,14 +265,4 @@ def _has_wal(connection: sqlite3.Connection) -> bool:
         raise
 
 
-_FILES: WeakSet[LedgerFile] = WeakSet()
 _PARENTS: list[sqlite3.Connection | None] = []  # kept, since to collect them would close them
-
-
-def _after_fork() -> None:
-    for file in _FILES:
-        file.begin_anew()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=_after_fork)

@@ -8,7 +8,6 @@ thread-local that each attempt, and each read of it, sets.
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 import threading
@@ -21,6 +20,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from openrouter_resilient.forking import renew_in_forked_child
 from openrouter_resilient.wire.clock import monotonic
 from openrouter_resilient.wire.line import Line
 
@@ -128,7 +128,7 @@ class Resolver:
         self._asking: dict[tuple[str, int], _Question] = {}
         self._lock = threading.Lock()
 
-    def renew(self) -> None:
+    def begin_anew(self) -> None:
         """In a forked child, whose parent's questions nobody will answer."""
         self._asking = {}
         self._fresh = TTLCache(256, KNOWN_FOR_S, monotonic)  # it may have been half-way changed
@@ -190,8 +190,7 @@ class _Question:
 
 
 RESOLVER = Resolver()
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=RESOLVER.renew)
+renew_in_forked_child(RESOLVER)
 
 
 def connect(host: str, port: int, options: Any, until: float) -> TimedSocket:
