@@ -325,11 +325,6 @@ client.map(asking, workers=8, checkpoint=sys.argv[2], progress=False)
 """
 
 
-def arrived(attempt):
-    """Not on a connection that had been closed while it was idle."""
-    return attempt.fault is None or FAULTS[Kind(attempt.fault)].sent
-
-
 @pytest.mark.slow
 def test_two_thousand_prompts_with_a_fault_on_every_fifth_request_survive_kill_9(
     simulator, make_client, tmp_path, asked, request
@@ -364,7 +359,11 @@ def test_two_thousand_prompts_with_a_fault_on_every_fifth_request_survive_kill_9
     assert len(lost) <= workers  # what was under way when it was killed
     for prompt, result in zip(asking, results, strict=True):
         of_this_run = after[prompt] or before[prompt]
-        assert sum(map(arrived, result.served.attempts)) == of_this_run
+        *failed, answered = result.served.attempts
+        # A connection that is closed, or answered by noise, at once brings no request.
+        assert 1 <= of_this_run <= len(failed) + 1
+        assert answered.fault is None
+        assert all(attempt.fault for attempt in failed)  # the cause of each further one
     reached = simulator.received("openrouter")
     strikes = sum(1 for request in reached if request.fault)
     assert 0.1 < strikes / len(reached) < 0.3
