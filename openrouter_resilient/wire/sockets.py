@@ -231,6 +231,13 @@ class FinalResponse(HTTPResponse):
     """
 
     def _read_status(self: Any) -> tuple[str, int, str]:
+        try:
+            return self._final_status()  # type: ignore[no-any-return]  # untyped in typeshed
+        except BaseException:
+            self.close()  # Python 3.10 leaves a proxy's reply open where it does not come
+            raise
+
+    def _final_status(self: Any) -> tuple[str, int, str]:
         while True:
             version, status, reason = super()._read_status()  # type: ignore[misc]  # not in typeshed
             if not 101 < status < 200:

@@ -219,7 +219,7 @@ def leading(simulator, client, deadline):
 
     thread = threading.Thread(target=ask)
     thread.start()
-    while not simulator.requests:
+    while not [request for request in simulator.requests if request.fault]:
         thread.join(0.01)
     return thread
 
