@@ -122,8 +122,12 @@ class LedgerFile:
             self._let_go()
 
     def __del__(self) -> None:
-        """Let go of the file; from Python 3.13 on the collector would complain if it had to."""
-        self._let_go()
+        """Let go of the file; from Python 3.13 on the collector would complain if it had to.
+
+        At the interpreter's end there may be no module left to ask for anything.
+        """
+        if self._connection is not None:
+            self._connection.close()
 
     def begin_anew(self) -> None:
         """In a forked child: the parent's connection must neither be used nor closed."""

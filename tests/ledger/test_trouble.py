@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -321,3 +322,18 @@ def test_a_file_of_a_newer_version_is_not_touched(path, look, caplog):
     assert 1 == ledger.waiting
     assert "99" in warnings(caplog)[0]
     assert [(1,)] == look("SELECT count(*) FROM calls")
+
+
+def test_a_ledger_that_outlives_its_modules_goes_without_a_word(path, monkeypatch):
+    """At the interpreter's end a module's names may be gone before the objects it made."""
+    ledger = Ledger(path)
+    ledger.add(make_record())
+    complaints = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    with monkeypatch.context() as end:
+        for name in ("sqlite3", "suppress", "threading", "os"):
+            end.setattr(ledger_sqlite, name, None)
+        del ledger
+        gc.collect()
+
+    assert [] == complaints
