@@ -12,7 +12,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from http.client import HTTPResponse, parse_headers
 from typing import Any
 
 from cachetools import TTLCache
@@ -22,6 +21,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from openrouter_resilient.forking import renew_in_forked_child
 from openrouter_resilient.wire.clock import monotonic
+from openrouter_resilient.wire.head import FinalResponse
 from openrouter_resilient.wire.line import Line
 
 Address = tuple[Any, ...]
@@ -221,28 +221,6 @@ def connect(host: str, port: int, options: Any, until: float) -> TimedSocket:
             sock.settimeout(max(0.001, until - monotonic()))  # what is left bounds the handshake
             return sock
     raise failure
-
-
-class FinalResponse(HTTPResponse):
-    """The final response; interim ones are skipped.
-
-    RFC 9110, 15.2: a client must be able to read any number of 1xx before it. http.client skips 100
-    only. 101 ends the talk of HTTP, and is no interim response.
-    """
-
-    def _read_status(self: Any) -> tuple[str, int, str]:
-        try:
-            return self._final_status()  # type: ignore[no-any-return]  # untyped in typeshed
-        except BaseException:
-            self.close()  # Python 3.10 leaves a proxy's reply open where it does not come
-            raise
-
-    def _final_status(self: Any) -> tuple[str, int, str]:
-        while True:
-            version, status, reason = super()._read_status()  # type: ignore[misc]  # not in typeshed
-            if not 101 < status < 200:
-                return version, status, reason
-            parse_headers(self.fp)
 
 
 class _Timed:
