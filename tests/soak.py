@@ -20,6 +20,7 @@ import resource
 import sys
 import threading
 import time
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,8 @@ from openrouter_resilient import Client, ResilientError, StreamInterrupted
 from openrouter_resilient.simulator import CATALOGUE, Simulator
 
 ALLOWED_OVERRUN_S = 0.2
-ALLOWED_GROWTH_MB = 64  # what the allocator keeps; 120 s of leaking would be far more
+ALLOWED_GROWTH_MB = 64  # what the allocator keeps free for itself in fragments
+ALLOWED_GROWTH_BLOCKS = 5_000  # what Python holds; a leak in each call would be far more
 DEADLINES = (1.0, 2.0, 3.0)
 SEED = 20261123
 # Tens of megabytes through one interpreter lock would measure the processor: only a few at a time.
@@ -42,7 +44,7 @@ class Tally:
     calls: int = 0
     outcomes: Counter = field(default_factory=Counter)
     endpoints: Counter = field(default_factory=Counter)
-    seconds: list = field(default_factory=list)
+    seconds: array = field(default_factory=lambda: array("d"))  # holds no objects
     overrun: float = 0.0
     problems: list = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -149,7 +151,7 @@ def storm(seconds, threads, tally):
 
 
 def standing():
-    """Threads, open files and megabytes of this process."""
+    """Threads, open files, megabytes of this process, and blocks that Python's objects take."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError, TypeError):  # glibc has it, others do not
         ctypes.CDLL(None).malloc_trim(0)  # what is free already is not held by anything here
@@ -158,6 +160,7 @@ def standing():
         threading.active_count(),
         len(list(files.iterdir())) if files.is_dir() else 0,
         _resident_mb(),
+        sys.getallocatedblocks(),
     )
 
 
@@ -190,6 +193,8 @@ def main():
         tally.problems.append(f"threads and open files: {before[:2]} before, {after[:2]} after")
     if after[2] - before[2] > ALLOWED_GROWTH_MB:
         tally.problems.append(f"memory grew by {after[2] - before[2]:.0f} MB")
+    if after[3] - before[3] > ALLOWED_GROWTH_BLOCKS:
+        tally.problems.append(f"{after[3] - before[3]} more blocks are held by objects")
     _tell(options, tally, requests, before, after)
     return 1 if tally.problems else 0
 
@@ -207,6 +212,7 @@ def _tell(options, tally, requests, before, after):
     print(f"threads              {before[0]} before, {after[0]} after")
     print(f"open files           {before[1]} before, {after[1]} after")
     print(f"memory               {before[2]:.0f} MB before, {after[2]:.0f} MB after")
+    print(f"blocks of objects    {before[3]:,} before, {after[3]:,} after")
     print(f"problems             {len(tally.problems)}")
     for problem in tally.problems[:20]:
         print(f"  {problem}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from .raw import FACES, ask, body_for
+from openrouter_resilient.simulator import Simulator
+from openrouter_resilient.simulator.faces import openrouter
 
-if TYPE_CHECKING:
-    from openrouter_resilient.simulator import Simulator
+from .raw import FACES, ask, body_for
 
 TOOL = {
     "type": "function",
@@ -104,6 +104,18 @@ def test_openrouter_knows_the_generations_it_made_and_no_others(shared: Simulato
 
     assert made["usage"]["cost"] == found.json()["data"]["total_cost"]
     assert ask(shared, path="/generation?id=gen-0-other", method="GET").status == 404
+
+
+def test_openrouter_forgets_its_oldest_generations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A simulator that runs for days does not fill the memory."""
+    monkeypatch.setattr(openrouter, "MOST_GENERATIONS", 2)
+    with Simulator() as simulator:
+        made = [ask(simulator).json()["id"] for _ in range(3)]
+        paths = [f"/generation?id={one}" for one in made]
+
+        found = [ask(simulator, path=path, method="GET").status for path in paths]
+
+    assert found == [404, 200, 200]
 
 
 def test_openrouter_thinks_aloud_when_reasoning_is_asked(shared: Simulator) -> None:

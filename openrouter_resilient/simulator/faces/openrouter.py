@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from openrouter_resilient.simulator.models import Model
 
 MOST_MODELS = 3
+MOST_GENERATIONS = 1000  # remembered, so that a long run does not fill the memory
 ACCOUNT_DEFAULT = "openai/gpt-4o"  # what serves when the request names no model
 DOCS = "https://openrouter.ai/docs/api-reference/errors"
 USER = "user_simulated"
@@ -53,6 +55,7 @@ class OpenRouter(Face):
         """Begin with no generations."""
         super().__init__()
         self._generations: dict[str, Json] = {}
+        self._lock = threading.Lock()
 
     def new_id(self) -> str:
         """Make a generation id in its newer form."""
@@ -116,7 +119,7 @@ class OpenRouter(Face):
             reasoning=_reasoning(question.body),
         )
         question.serving = completion.model
-        self._generations[completion.id] = _generation(completion, question)
+        self._remember(completion.id, _generation(completion, question))
         return replace(completion, metadata=routing_metadata(self, question, served=True))
 
     def whole(self, completion: Completion) -> Json:
@@ -176,6 +179,12 @@ class OpenRouter(Face):
                 return {"data": self._generation(question.request.query.get("id", ""))}
             case _:
                 return None
+
+    def _remember(self, generation_id: str, generation: Json) -> None:
+        with self._lock:
+            self._generations[generation_id] = generation
+            if len(self._generations) > MOST_GENERATIONS:
+                del self._generations[next(iter(self._generations))]
 
     def _generation(self, generation_id: str) -> Json:
         if generation_id not in self._generations:
