@@ -59,7 +59,7 @@ def _tiles(report: Report) -> str:
     outages = words.survived(report)
     longest = words.span_text(outages[0].seconds) if outages else "none"
     tiles = (
-        (f"{report.calls:,}", "calls"),
+        tuple(words.calls_text(report.calls).split()),
         (f"{report.saved:,}", "of them saved by failover"),
         (longest, "longest outage survived"),
         (words.known_cost(report), "cost, as far as it is known"),

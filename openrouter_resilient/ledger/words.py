@@ -115,13 +115,18 @@ def money(usd: float | None) -> str:
     return f"${usd:,.2f}" if usd >= 1 else in_usd(usd)
 
 
+def calls_text(count: int) -> str:
+    """So many calls."""
+    return "1 call" if count == 1 else f"{count:,} calls"
+
+
 def outage_text(outage: Outage) -> str:
     """One outage in one line."""
-    saved = "1 call was" if outage.saved == 1 else f"{outage.saved:,} calls were"
+    were = "was" if outage.saved == 1 else "were"
     return (
         f"{instant_text(outage.began_at)}  {outage.endpoint}, "
         f"at least {span_text(outage.seconds)}, {outage.faults:,} faults; "
-        f"{saved} answered meanwhile"
+        f"{calls_text(outage.saved)} {were} answered meanwhile"
     )
 
 
@@ -133,7 +138,7 @@ def survived(report: Report) -> list[Outage]:
 def as_text(report: Report) -> str:
     """A page of text, 100 columns at most."""
     period = f"{instant_text(report.since)} to {instant_text(report.until)} UTC"
-    parts = [f"{period}: {report.calls:,} calls", "", headline(report), what_is_missing(report)]
+    parts = [f"{period}: {calls_text(report.calls)}", "", headline(report), what_is_missing(report)]
     parts += caveats(report)
     parts += _alone_lines(report)
     parts += _outage_lines(report)
@@ -222,8 +227,7 @@ def what_trials_are(report: Report) -> str:
 
 
 def _outage_lines(report: Report) -> list[str]:
-    saved = "1 call" if report.saved == 1 else f"{report.saved:,} calls"
-    lines = ["", f"failover saved {saved}"]
+    lines = ["", f"failover saved {calls_text(report.saved)}"]
     outages = survived(report)
     if outages:
         lines[-1] += "; the longest outages:"
