@@ -227,8 +227,9 @@ class Carrier:
             ENCODER.encode(body).encode(),
             until=min(attempt.first_token_by, call.plan.deadline.at),
         )
-        reader = form.read(request, route)
-        return Exchange(reply, attempt, call.plan.deadline, self.clock, reader)
+        reader, asked = form.read(request, route), body.get("n")
+        choices = asked if isinstance(asked, int) else 1
+        return Exchange(reply, attempt, call.plan.deadline, self.clock, reader, choices)
 
     def _receive(self, exchange: Exchange, ready: list[Delta], *, drain: bool) -> list[Delta]:
         """Read on, until as much is there as must be good before the attempt counts."""
@@ -301,8 +302,14 @@ class Carrier:
             replayed=getattr(self._transport, "replayed", False),
         )
 
-    def stream_ended(self, call: Call, exchange: Exchange, fault: Fault | None) -> Served:
-        """Put the end of a stream in the place of its beginning, and say who served it."""
+    def stream_ended(
+        self, call: Call, exchange: Exchange, fault: Fault | None
+    ) -> tuple[Served, Fault | None]:
+        """Put the end of a stream in the place of its beginning, and say who served it.
+
+        Returns:
+            The record, and the fault without any key.
+        """
         exchange.close()
         begun = call.history[-1]
         outcome = replace(
@@ -319,7 +326,7 @@ class Carrier:
         if fault is None:
             log_served(served)
         self.observers.tell_stream(call, served, exchange, self.clock, broken=fault is not None)
-        return served
+        return served, outcome.fault
 
     def stream_dropped(self, call: Call, exchange: Exchange) -> None:
         """Keep the record of a stream that nobody closed. Takes no lock: it is the collector's."""

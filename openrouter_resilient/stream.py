@@ -15,7 +15,7 @@ from openrouter_resilient.wire.exchange import Exchange
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-Ended = Callable[[Exchange, Fault | None], Served]
+Ended = Callable[[Exchange, Fault | None], tuple[Served, Fault | None]]
 Dropped = Callable[[Exchange], None]
 
 
@@ -41,11 +41,12 @@ class Stream:
         Args:
             exchange: the attempt that answers.
             ready: what has come of it.
-            ended: called once, when it has ended, with the fault if it broke.
+            ended: called once, when it has ended, with the fault if it broke; gives the record and
+                the fault as it may be told, without a key that a server echoed.
             dropped: called instead, when it is garbage collected and nobody has ended it.
         """
         self._exchange = exchange
-        self._ready = ready
+        self._ready = iter(ready)  # what nobody has been handed yet, whoever iterates
         self._ended = ended
         self._dropped = dropped
         self._completion: Completion | None = None
@@ -67,8 +68,7 @@ class Stream:
             StreamInterrupted: it broke; `.partial` has what came before.
         """
         while True:
-            ready, self._ready = self._ready, []
-            yield from ready
+            yield from self._ready
             if self._completion is not None:
                 return
             try:
@@ -76,7 +76,7 @@ class Stream:
                     self._exchange.so_far()  # and if it holds odd values, say so
                     self._end(None)
                     return
-                self._ready = self._exchange.advance()
+                self._ready = iter(self._exchange.advance())
             except Broken as broken:
                 raise self._broken(broken.fault) from None  # its message says all of it
             except (
@@ -105,7 +105,7 @@ class Stream:
     def close(self) -> None:
         """Stop here. `.completion` is what has come; asking for more gives nothing."""
         if self._completion is None:
-            self._ready = []
+            self._ready = iter(())
             self._end(None)
 
     def __enter__(self) -> Self:
@@ -148,19 +148,19 @@ class Stream:
         """Say whether it has ended, never what it says."""
         return f"<Stream, {'open' if self._completion is None else 'ended'}>"
 
-    def _end(self, fault: Fault | None) -> Completion:
+    def _end(self, fault: Fault | None) -> tuple[Completion, Fault | None]:
         """Keep what has come, with its record."""
-        served = self._ended(self._exchange, fault)
-        self._completion = self._exchange.handed_over()
-        self._completion._served = served  # noqa: SLF001  one package; users may only read it
-        return self._completion
+        served, told = self._ended(self._exchange, fault)
+        completion = self._completion = self._exchange.handed_over()
+        completion._served = served  # noqa: SLF001  one package; users may only read it
+        return completion, told
 
     def _broken(self, fault: Fault) -> StreamInterrupted:
-        partial = self._end(fault)
+        partial, told = self._end(fault)
         served = partial.served
         error = StreamInterrupted(
             f"the stream from {served.endpoint} broke after {len(partial.text)} characters, "
-            f"{fault}. What came is in .partial; ask again if a new answer may begin",
+            f"{told}. What came is in .partial; ask again if a new answer may begin",
             history=served.attempts,
         )
         error.partial = partial

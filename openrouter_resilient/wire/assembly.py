@@ -22,8 +22,13 @@ class Assembly:
         finished: every choice that began has said why it ended.
     """
 
-    def __init__(self) -> None:
-        """Begin empty."""
+    def __init__(self, choices: int = 1) -> None:
+        """Begin empty.
+
+        Args:
+            choices: how many were asked for; of several, only the first is the text that is shown.
+        """
+        self._several = choices > 1
         self.top: dict[str, Any] = {}
         self.failed: dict[str, Any] | None = None
         self.finished = False
@@ -33,6 +38,11 @@ class Assembly:
     def begun(self) -> bool:
         """A choice has begun."""
         return bool(self._choices)
+
+    @property
+    def count(self) -> int:
+        """How many choices have begun."""
+        return len(self._choices)
 
     @property
     def finish_reason(self) -> object:
@@ -90,7 +100,7 @@ class Assembly:
         whole.add_delta(delta)
         content = delta.get("content")
         if content and isinstance(content, str):
-            first = index == 0 or 0 not in self._choices
+            first = index == 0 or not (self._several or 0 in self._choices)
             return Delta(content if first else "", delta, chunk)
         if any(delta.get(name) for name in SPOKEN):
             return Delta("", delta, chunk)

@@ -20,18 +20,19 @@ from openrouter_resilient.shapes import Choice, Completion, Delta, Message
 from openrouter_resilient.wire.assembly import SPOKEN, Assembly
 from openrouter_resilient.wire.body import parse_body, parse_error, parse_event
 from openrouter_resilient.wire.clock import Clock
+from openrouter_resilient.wire.said import cost_of, finish_reason_of, has_failed, name_or_id
 from openrouter_resilient.wire.sse import BOM, SSEDecoder
 
 MAX_REPLY_BYTES = 32 * 1024 * 1024  # far above any answer; below what a small machine minds
 MAX_ERROR_BYTES = 256 * 1024  # an error that is longer says nothing more
 ERROR_BODY_S = 1.0  # it follows its status at once; one that does not is not worth waiting for
-LONGEST_NAME = 500  # characters of a model's name or an id; the longest seen have 80
 LINGER_S = 0.5  # after the finish: the usage chunk follows at once
 LINGER_FOR_DONE_S = 0.05  # after the usage: [DONE] comes with it, or never
+STILL_ANSWERING_S = 0.5  # between its last token and the deadline
 LONGEST_LINGER_S = 2.0  # for an event after the finish that comes byte by byte
 DONE = "[DONE]"
 PADDING = b" \t\r\n" + BOM  # before a body or the first event; says nothing
-EVENT_STARTS = (b":", b"data:", b"event:", b"id:", b"retry:")
+EVENT_STARTS = (b":", b"data:", b"data\n", b"data\r", b"event:", b"id:", b"retry:")
 
 
 class Reply(Protocol):
@@ -74,8 +75,15 @@ class Exchange:
         deadline: Deadline,
         clock: Clock,
         reader: Reader = PLAIN,
+        choices: int = 1,
     ) -> None:
-        """Take over a reply; `begin` it next."""
+        """Take over a reply; `begin` it next.
+
+        Args:
+            reply, attempt, deadline, clock, reader: of the call.
+            choices: how many answers were asked for; one that gives fewer is waited for longer.
+        """
+        self._choices = choices
         self._reader = reader
         self.done = False
         self._stall = attempt.stall
@@ -86,7 +94,9 @@ class Exchange:
         self._first_token_at: float | None = None
         self._finished = False
         self._finished_at = 0.0
-        self._assembly = Assembly()
+        self._left_at: float | None = None
+        self._silent_since = 0.0
+        self._assembly = Assembly(choices)
         self._decoder: SSEDecoder | None = None
         self._body = bytearray()
         self._is_body = False
@@ -115,6 +125,10 @@ class Exchange:
         """
         if self._pending is not None:
             raise Broken(self._pending)
+        if self._left_at is not None:  # the time that the reader took is not the server's
+            self._silent_since = self._clock.now()
+            self._limit += self._silent_since - self._left_at
+            self._left_at = None
         deltas: list[Delta] = []
         try:
             data = self._read()
@@ -130,7 +144,8 @@ class Exchange:
             now = self._clock.now()
             self._first_token_at = self._first_token_at or now
             if not self._finished:
-                self._limit = min(now + self._stall, self._deadline.at)
+                self._limit = now + self._stall
+            self._left_at = now
         return deltas
 
     def commit(self, stall: float) -> None:
@@ -199,13 +214,13 @@ class Exchange:
         usage = usage if isinstance(usage, dict) else None
         routing = said.get("openrouter_metadata")
         return Reported(
-            model=_text(said.get("model")),
-            provider=_text(said.get("provider")),
+            model=name_or_id(said.get("model")),
+            provider=name_or_id(said.get("provider")),
             generation_id=self._generation_id(),
             request_id=self._request_id(),
-            finish_reason=_finish_reason(self._whole) or _text(self._assembly.finish_reason),
+            finish_reason=finish_reason_of(self._whole) or name_or_id(self._assembly.finish_reason),
             usage=usage,
-            cost=_cost(usage),
+            cost=cost_of(usage),
             routing=routing if isinstance(routing, dict) else None,
             first_token_at=self._first_token_at,
         )
@@ -223,10 +238,10 @@ class Exchange:
         try:
             data = self._reply.read(min(self._limit, self._deadline.at))
         except Broken as broken:
-            if self._finished:
+            if self._assembly.finished:
                 return None
             if broken.fault.kind is Kind.SILENT and self._first_token_at is not None:
-                raise Broken(Fault(Kind.STALLED)) from None
+                raise Broken(self._stalled()) from None
             raise
         self._size += len(data)
         if self._size > MAX_REPLY_BYTES:
@@ -237,6 +252,13 @@ class Exchange:
                 Fault(kind)
             )  # bytes came in time, again and again, and no token among them
         return data
+
+    def _stalled(self) -> Fault:
+        """Silence after the first token; not the endpoint's fault if tokens came to the last."""
+        now = self._clock.now()
+        if self._deadline.remaining(now) < 0.001 and now - self._silent_since < STILL_ANSWERING_S:
+            return Fault(Kind.ABANDONED, "the deadline came while it was still answering")
+        return Fault(Kind.STALLED)
 
     def _take(self, data: bytes, deltas: list[Delta]) -> None:
         if self._decoder is not None:
@@ -263,6 +285,8 @@ class Exchange:
             if payload == DONE:
                 self._finish()
                 return
+            if not payload or payload.isspace():
+                continue  # says nothing: how some servers keep a connection alive
             self._take_chunk(payload, deltas, at_end=not data)
             if self._reader.ended:
                 self._finish()
@@ -288,10 +312,12 @@ class Exchange:
             raise Broken(self._classified(200, assembly.failed))
         if delta is not None:
             deltas.append(delta)
-        if not self._finished and assembly.finished:
+        if not assembly.finished or assembly.count < self._choices:
+            self._finished = False  # another choice may begin after the first has ended
+        elif not self._finished:
             self._finished, self._finished_at = True, self._clock.now()
             self._limit = min(self._finished_at + LINGER_S, self._deadline.at)
-        elif self._finished and chunk.get("usage"):
+        elif chunk.get("usage"):
             self._limit = min(self._clock.now() + LINGER_FOR_DONE_S, self._limit)
 
     def _take_body(self, deltas: list[Delta]) -> None:
@@ -313,7 +339,7 @@ class Exchange:
 
     def _finish(self) -> None:
         """The stream has come to its end, by `[DONE]` or by its last byte."""
-        if not self._finished and self._assembly.begun:
+        if self._assembly.begun and not self._assembly.finished:
             raise Broken(Fault(Kind.TRUNCATED, "the stream ends without a finish_reason"))
         self.done = True
 
@@ -325,7 +351,7 @@ class Exchange:
         choices = body.get("choices")
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
             raise Broken(self._fault(Kind.EMPTY, "there are no choices"))
-        failed = next((c for c in choices if isinstance(c, dict) and _failed(c)), None)
+        failed = next((c for c in choices if isinstance(c, dict) and has_failed(c)), None)
         if failed is not None:
             raise Broken(self._classified(200, failed))
         message = choices[0].get("message")
@@ -362,31 +388,11 @@ class Exchange:
     def _generation_id(self) -> str | None:
         """OpenRouter's `X-Generation-Id` is there even where the body failed to come."""
         said = (self._whole or self._assembly.top).get("id")
-        return _text(said) or self._reply.headers.get("x-generation-id")
+        return name_or_id(said) or self._reply.headers.get("x-generation-id")
 
     def _request_id(self) -> str | None:
         return self._reply.headers.get("x-request-id") or self._reply.headers.get("request-id")
 
 
-def _failed(choice: dict[str, Any]) -> bool:
-    return bool(choice.get("error")) or choice.get("finish_reason") == "error"
-
-
 def _too_big() -> Fault:
     return Fault(Kind.TOO_BIG, f"more than {MAX_REPLY_BYTES // 2**20} MB")
-
-
-def _finish_reason(body: dict[str, Any] | None) -> str | None:
-    choices = body.get("choices") if body else None
-    first = choices[0] if isinstance(choices, list) and choices else None
-    return _text(first.get("finish_reason")) if isinstance(first, dict) else None
-
-
-def _cost(usage: dict[str, Any] | None) -> float | None:
-    cost = usage.get("cost") if usage else None
-    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
-
-
-def _text(value: object) -> str | None:
-    """A name or an id; what is longer than any is none, and would fill the records."""
-    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_NAME else None

@@ -10,7 +10,13 @@ import traceback
 
 import pytest
 
-from openrouter_resilient import Client, ConfigurationError, Endpoint, ResilientError
+from openrouter_resilient import (
+    Client,
+    ConfigurationError,
+    Endpoint,
+    ResilientError,
+    StreamInterrupted,
+)
 
 CANARY = "sk-or-v1-canary0123456789abcdef"
 OTHER = "sk-openai-canary9876543210"
@@ -57,6 +63,19 @@ def test_a_key_that_a_server_echoes_is_masked(make_echo):
 
     with pytest.raises(ResilientError, match="bad key \\[key\\]") as caught:
         client.complete("hi")
+
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_key_that_a_broken_stream_echoes_is_masked(make_echo):
+    said = {"choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": None}]}
+    failed = {"error": {"message": f"bad key {CANARY}", "code": 502}}
+    events = f"data: {json.dumps(said)}\n\ndata: {json.dumps(failed)}\n\n"
+    url = make_echo(200, events, "text/event-stream")
+    client = Client("openai/gpt-4o", fallbacks=(), api_key=CANARY, base_url=url, environment={})
+
+    with pytest.raises(StreamInterrupted, match="bad key \\[key\\]") as caught:
+        list(client.stream("hi"))
 
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 

@@ -136,3 +136,12 @@ def test_one_connection_serves_calls_of_every_kind(make_client, monkeypatch):
     list(client.stream("hi"))
 
     assert 1 == len(opened)
+
+
+def test_a_stream_goes_on_where_another_loop_left_it(make_client):
+    """Several pieces come in one packet; none of them is lost."""
+    with make_client().stream("hi there, and more") as stream:
+        first = next(iter(stream))
+        rest = "".join(stream)
+
+    assert stream.completion.text == first + rest

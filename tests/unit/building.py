@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from openrouter_resilient.routing.deadline import Deadline
-from openrouter_resilient.routing.faults import Fault
+from openrouter_resilient.routing.faults import Broken, Fault, Kind
 from openrouter_resilient.routing.plan import Limits, Plan, Route
 from openrouter_resilient.routing.step import Attempt, Health, Outcome, State, next_step
 
@@ -71,3 +71,23 @@ def decide(plan, *outcomes, now=None, health=None, may_retry=True):
     return next_step(
         plan, history, lambda route: known.get(route, HEALTHY), now, may_retry=may_retry
     )
+
+
+class TimedReply:
+    """A reply whose pieces come at their instants, and then nothing more."""
+
+    status, headers = 200, {}
+
+    def __init__(self, clock, *pieces):
+        self._clock, self._pieces = clock, list(pieces)
+
+    def read(self, until):
+        if self._pieces and self._pieces[0][0] < until:
+            at, data = self._pieces.pop(0)
+            self._clock.sleep_until(at)
+            return data
+        self._clock.sleep_until(until)
+        raise Broken(Fault(Kind.SILENT))
+
+    def close(self, *, keep):
+        pass

@@ -7,41 +7,20 @@ import json
 import pytest
 
 from openrouter_resilient.routing.deadline import Deadline
-from openrouter_resilient.routing.faults import Broken, Fault, Kind
 from openrouter_resilient.wire.clock import VirtualClock
 from openrouter_resilient.wire.exchange import Exchange
 
-from .building import START, attempt
+from .building import START, TimedReply, attempt
 
 CHOICE = {"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}
 FINISH = f"data: {json.dumps({'choices': [CHOICE]})}\n\n".encode()
 USAGE = f"data: {json.dumps({'choices': [], 'usage': {'cost': 0.5}})}\n\n".encode()
 
 
-class Timed:
-    """A reply whose pieces come at their instants, and then nothing more."""
-
-    status, headers = 200, {}
-
-    def __init__(self, clock, *pieces):
-        self._clock, self._pieces = clock, list(pieces)
-
-    def read(self, until):
-        if self._pieces and self._pieces[0][0] < until:
-            at, data = self._pieces.pop(0)
-            self._clock.sleep_until(at)
-            return data
-        self._clock.sleep_until(until)
-        raise Broken(Fault(Kind.SILENT))
-
-    def close(self, *, keep):
-        pass
-
-
 def drained(*pieces):
     """The answer, the reported cost, and the seconds it took."""
     clock = VirtualClock(START)
-    reply = Timed(clock, *((START + at, data) for at, data in pieces))
+    reply = TimedReply(clock, *((START + at, data) for at, data in pieces))
     exchange = Exchange(reply, attempt(), Deadline.after(60.0, START), clock)
     exchange.begin()
     text = exchange.drain().text
