@@ -13,9 +13,22 @@ if TYPE_CHECKING:
     from .exchange import Option
     from .row import Row
 
+NEAR = 0.6  # as difflib measures it; what is less like a name was not meant
+MOST_LISTED = 12
 FAMILIES = (connection, times, status, body, stream, limits, pattern)
 
-CATALOGUE: dict[str, Row] = {row.name: row for family in FAMILIES for row in family.ROWS}
+
+def by_name(rows: Iterable[Row]) -> dict[str, Row]:
+    """Return the rows by name, or raise ValueError for a name that is taken already."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        if found.setdefault(row.name, row) is not row:
+            message = f"two faults are called {row.name!r}; give one of them another name"
+            raise ValueError(message)
+    return found
+
+
+CATALOGUE = by_name(row for family in FAMILIES for row in family.ROWS)
 
 
 def find_row(name: str) -> Row:
@@ -28,10 +41,16 @@ def known(name: str, names: Iterable[str], what: str) -> str:
     everything = list(names)
     if name in everything:
         return name
-    near = difflib.get_close_matches(name, everything, n=1, cutoff=0.0)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    message = f"there is no {what} {name!r}{hint}"
+    near = difflib.get_close_matches(name, everything, n=1, cutoff=NEAR)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {_listed(everything)}"
+    message = f"there is no {what} {name!r}; {hint}"
     raise ValueError(message)
+
+
+def _listed(names: list[str]) -> str:
+    """Return the names, as many as can be read."""
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more
 
 
 def checked_options(row: Row, given: Mapping[str, Option]) -> dict[str, Option]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import pytest
 
 from openrouter_resilient.simulator import CATALOGUE, Received, Simulator
+from openrouter_resilient.simulator.catalogue import by_name, find_row
 
 from .raw import FACES, Heard, ask, body_for
 
@@ -153,3 +155,15 @@ def test_the_catalogue_is_large_and_speaks_known_words_only() -> None:
 
 def test_every_kind_can_be_played() -> None:
     assert {row.kind for row in CATALOGUE.values()} - {""} == KINDS
+
+
+def test_two_faults_of_one_name_are_refused() -> None:
+    row = CATALOGUE["status_500"]
+
+    with pytest.raises(ValueError, match="two faults are called 'status_500'"):
+        by_name([row, replace(row, kind="unavailable")])
+
+
+def test_a_name_that_is_like_no_other_is_told_some_there_are() -> None:
+    with pytest.raises(ValueError, match=r"no fault 'nonsense'; there are refused, .* and 183 more"):
+        find_row("nonsense")
