@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from openrouter_resilient.endpoints.anthropic_reply import SIGNED
 from openrouter_resilient.endpoints.schema import strict
 from openrouter_resilient.endpoints.verdicts import (
     Drop,
@@ -261,7 +262,12 @@ _BLOCKS = {"text": _text, "refusal": _text, "image_url": _image, "file": _file}
 
 
 def _thought(detail: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A thought that Claude had before; only with its signature is it taken back."""
+    """A thought that Claude had before; only with its signature is it taken back.
+
+    Other vendors sign theirs too, which this one refuses: the format tells whose it is.
+    """
+    if detail.get("format") != SIGNED:
+        return None
     if detail.get("type") == "reasoning.encrypted" and detail.get("data"):
         return {"type": "redacted_thinking", "data": detail["data"]}
     if detail.get("signature"):

@@ -237,6 +237,23 @@ def test_a_call_of_a_tool_and_its_result_go_there_and_back():
     assert [{"name": "add", "input_schema": {"type": "object"}}] == body["tools"]
 
 
+def test_thoughts_go_there_only_if_they_are_its_own():
+    thoughts = [
+        {"type": "reasoning.text", "text": "a", "signature": "s", "format": "anthropic-claude-v1"},
+        {"type": "reasoning.encrypted", "data": "b", "format": "anthropic-claude-v1"},
+        {"type": "reasoning.text", "text": "c", "signature": "s", "format": "google-gemini-v1"},
+        {"type": "reasoning.encrypted", "data": "d", "format": "openai-responses-v1"},
+        {"type": "reasoning.encrypted", "data": "e"},
+    ]
+
+    body, _, _ = put([USER, {**ASKS, "reasoning_details": thoughts}, RESULT], tools=[TOOL])
+
+    assert [
+        {"type": "thinking", "thinking": "a", "signature": "s"},
+        {"type": "redacted_thinking", "data": "b"},
+    ] == body["messages"][1]["content"][:-1]
+
+
 def test_results_of_calls_made_at_once_are_in_one_turn():
     two = {**ASKS, "tool_calls": [CALL, {**CALL, "id": "b"}]}
 
