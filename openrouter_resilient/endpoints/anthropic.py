@@ -206,11 +206,11 @@ _WRITERS = {"user": _said_by_user, "assistant": _said_by_assistant, "tool": _sai
 
 
 def _blocks(content: Any) -> list[dict[str, Any]]:
-    """A text or parts as blocks; empty texts are refused there, and say nothing."""
+    """A text or parts as blocks; empty ones are refused there, and say nothing."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content.strip() else []
     blocks = [_block(part) for part in content or ()]
-    return [block for block in blocks if block.get("text") != ""]
+    return [block for block in blocks if block.get("text", "said otherwise").strip()]
 
 
 def _block(part: Mapping[str, Any]) -> dict[str, Any]:

@@ -280,6 +280,17 @@ def test_pictures_files_and_marks_for_the_cache_are_said_in_its_words():
     assert ("document", "a") == (document["type"], document["title"])
 
 
+@pytest.mark.parametrize("blank", ["", "\n", " \t"])
+def test_parts_of_white_space_only_are_left_out(blank):
+    parts = [{"type": "text", "text": blank}, {"type": "text", "text": "x "}]
+    roles = ("system", "user", "assistant", "user")
+
+    body, _, _ = put([{"role": role, "content": parts} for role in roles])
+
+    said = [body["system"], *(turn["content"] for turn in body["messages"])]
+    assert [["x "]] * 4 == [[block["text"] for block in blocks] for blocks in said]
+
+
 @pytest.mark.parametrize(
     ("given", "sent"),
     [
