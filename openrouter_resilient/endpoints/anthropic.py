@@ -210,7 +210,7 @@ def _blocks(content: Any) -> list[dict[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content.strip() else []
     blocks = [_block(part) for part in content or ()]
-    return [block for block in blocks if block.get("text", "said otherwise").strip()]
+    return [block for block in blocks if str(block.get("text", "no text")).strip()]
 
 
 def _block(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -278,14 +278,18 @@ def _thought(detail: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _tool_use(call: Mapping[str, Any]) -> dict[str, Any]:
     function = call.get("function") or {}
-    try:
-        arguments = json.loads(function.get("arguments") or "{}")
-    except ValueError:
-        arguments = None
-    if not isinstance(arguments, dict):
-        raise Untranslatable("the arguments of a tool call are no JSON object")
+    written = _arguments(function.get("arguments") or "{}")
     name = function.get("name")
-    return {"type": "tool_use", "id": _plain_id(call.get("id")), "name": name, "input": arguments}
+    return {"type": "tool_use", "id": _plain_id(call.get("id")), "name": name, "input": written}
+
+
+def _arguments(written: str) -> dict[str, Any]:
+    """As an object, which they must be there. What was wrong with them the tool's result says."""
+    try:
+        arguments = json.loads(written)
+    except (ValueError, RecursionError):
+        arguments = None
+    return arguments if isinstance(arguments, dict) else {}
 
 
 def _plain_id(call_id: object) -> str:

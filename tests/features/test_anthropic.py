@@ -237,6 +237,31 @@ def test_a_call_of_a_tool_and_its_result_go_there_and_back():
     assert [{"name": "add", "input_schema": {"type": "object"}}] == body["tools"]
 
 
+@pytest.mark.parametrize("written", ["{", '{"a": ', "[1]", "null", "[" * 100_000])
+def test_arguments_that_are_no_object_do_not_keep_the_conversation_from_it(written):
+    wrong = {**CALL, "function": {"name": "add", "arguments": written}}
+
+    body, _, why = put([USER, {**ASKS, "tool_calls": [wrong]}, RESULT], tools=[TOOL])
+
+    assert why is None
+    assert {} == body["messages"][1]["content"][0]["input"]
+
+
+def test_a_call_that_was_cut_off_at_claude_is_told_to_it_and_the_run_goes_on(simulator, claude):
+    def now() -> str:
+        return "noon"
+
+    cut = {"id": "a", "type": "function", "function": {"name": "now", "arguments": '{"pla'}}
+    simulator.answer = lambda _face, body: (
+        "sorry" if len(body["messages"]) > 1 else {"content": None, "tool_calls": [cut]}
+    )
+
+    run = claude().run_tools("hi", tools=[now])
+
+    assert ("sorry", 2) == (run.text, len(run.steps))
+    assert "error: " in run.messages[-2]["content"]
+
+
 def test_thoughts_go_there_only_if_they_are_its_own():
     thoughts = [
         {"type": "reasoning.text", "text": "a", "signature": "s", "format": "anthropic-claude-v1"},
@@ -438,8 +463,6 @@ def test_what_it_cannot_do_excludes_it(given, words):
         ([{"role": "function", "name": "f", "content": "x"}], "no messages of the role function"),
         ([{"role": "system", "content": "x"}], "begin with a message of the user"),
         ([{"role": "assistant", "content": "x"}, USER], "begin with a message of the user"),
-        ([USER, {**ASKS, "tool_calls": [{**CALL, "function": {"name": "f", "arguments": "["}}]},
-          RESULT], "no JSON object"),
         ([{"role": "user", "content": [{"type": "input_audio"}]}], "input_audio"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {
             "url": "data:image/tiff;base64,AA"}}]}], "image_url"),
