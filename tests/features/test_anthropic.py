@@ -552,6 +552,29 @@ def test_arguments_that_came_in_no_piece_are_an_empty_object():
     assert ["", "{}"] == pieces
 
 
+def test_tools_that_run_at_its_own_place_are_passed_over():
+    def event(kind, **fields):
+        return {"type": f"content_block_{kind}", **fields}
+
+    used = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    piece = {"type": "input_json_delta", "partial_json": '{"query": "Aare"}'}
+    found = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
+    events = [
+        event("start", index=0, content_block=used),
+        event("delta", index=0, delta=piece),
+        event("stop", index=0),
+        event("start", index=1, content_block=found),
+        event("stop", index=1),
+        event("start", index=2, content_block={"type": "text", "text": ""}),
+        event("delta", index=2, delta={"type": "text_delta", "text": "hi"}),
+    ]
+    reader = MessagesReader()
+
+    chunks = [chunk for event in events for chunk in reader.chunks(event)]
+
+    assert [{"content": "hi"}] == [chunk["choices"][0]["delta"] for chunk in chunks]
+
+
 class OneRead:
     """A reply that gives its bytes at once, and may not be waited for after them."""
 
