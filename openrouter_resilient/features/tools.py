@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
@@ -134,7 +135,8 @@ class _Tool:
             ValueError: the arguments are wrong.
         """
         written = (call.function.arguments if call.function else None) or "{}"
-        return self._function(**self._arguments.validate_json(written))
+        result = self._function(**self._arguments.validate_json(written))
+        return list(result) if inspect.isgenerator(result) else result  # which only now runs
 
     def accepts(self, call: ToolCall) -> ValueError | None:
         """What is wrong with the arguments; None if they fit."""
@@ -256,16 +258,29 @@ def _call(tool: _Tool | None, call: ToolCall, on_error: OnError) -> Called:
     if wrong is not None:
         return Called(call, f"error: {_in_words(wrong)}", wrong)
     try:
-        return Called(call, as_text(tool.run(call)))
+        result = tool.run(call)
     except Exception as error:
         if on_error == "raise":
             raise
         return Called(call, f"error: {type(error).__name__}: {error}", error)
+    return Called(call, as_text(result))
 
 
 def as_text(result: Any) -> str:
-    """What a function returned, for the model: a text as it is, all else as JSON."""
-    return result if isinstance(result, str) else to_json(result, fallback=str).decode()
+    """What a function returned, for the model: a text as it is, all else as JSON.
+
+    It ran, whatever it returned: what has no JSON is said as Python says it.
+    """
+    if isinstance(result, str):
+        return result
+    for write in (_json, str):
+        with suppress(Exception):
+            return write(result)
+    return f"<{type(result).__name__}>"
+
+
+def _json(result: Any) -> str:
+    return to_json(result, fallback=str).decode()
 
 
 def _answered(called: Called) -> dict[str, Any]:

@@ -249,6 +249,46 @@ def test_a_tools_exception_is_raised_where_that_is_asked(simulator, make_client)
         make_client().run_tools("hi", tools=[fails], on_error="raise")
 
 
+class Unspeakable:
+    def __str__(self):
+        raise LookupError
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ({"a": 1}, '{"a":1}'),
+        (b"\xff", r"b'\xff'"),
+        ([b"\xff", 1], r"[b'\xff', 1]"),
+        (Unspeakable(), "<Unspeakable>"),
+    ],
+)
+@pytest.mark.parametrize("on_error", ["tell", "raise"])
+def test_whatever_a_function_returned_it_is_not_said_to_have_failed(
+    simulator, make_client, result, told, on_error
+):
+    def strange():
+        return result
+
+    simulator.answer = calls_then_says(call("strange"))
+
+    run = make_client().run_tools("hi", tools=[strange], on_error=on_error)
+
+    assert (f"It is {told}.", None) == (run.text, run.steps[0].called[0].error)
+
+
+def test_what_a_generator_raises_is_its_functions_exception(simulator, make_client):
+    def rivers():
+        yield "Aare"
+        raise LookupError("no more")
+
+    simulator.answer = calls_then_says(call("rivers"))
+
+    run = make_client().run_tools("hi", tools=[rivers])
+
+    assert "It is error: LookupError: no more." == run.text
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
