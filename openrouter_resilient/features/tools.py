@@ -111,13 +111,17 @@ class _Tool:
         self.name = getattr(function, "__name__", "")
         if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", self.name):
             raise TypeError(f"a tool needs a name of letters, digits and _, not {self.name!r}")
-        if inspect.iscoroutinefunction(function):
-            raise TypeError(f"{self.name} is asynchronous; a tool must return its result")
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(self._asynchronous)
         self._function = function
         text = inspect.getdoc(function) or ""
         self._about, self._told = text.partition("\n\n")[0].strip(), _described(text)
         self._parameters = _parameters(function, self.name)
         self._arguments: TypeAdapter[Any] = TypeAdapter(self._shape())
+
+    @property
+    def _asynchronous(self) -> str:
+        return f"{self.name} is asynchronous; a tool must return its result"
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -133,9 +137,14 @@ class _Tool:
 
         Raises:
             ValueError: the arguments are wrong.
+            TypeError: it did not run, since it is asynchronous. A wrapper shows that only now.
         """
         written = (call.function.arguments if call.function else None) or "{}"
         result = self._function(**self._arguments.validate_json(written))
+        if inspect.isawaitable(result) or inspect.isasyncgen(result):
+            if inspect.iscoroutine(result):
+                result.close()  # or Python warns of it
+            raise TypeError(self._asynchronous)
         return list(result) if inspect.isgenerator(result) else result  # which only now runs
 
     def accepts(self, call: ToolCall) -> ValueError | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import gc
 import json
 from typing import Literal
 
@@ -106,7 +109,11 @@ async def later(a: int) -> int:
     return a
 
 
-@pytest.mark.parametrize("function", [any_number, later, lambda a: a])
+async def some_later(a: int):
+    yield a
+
+
+@pytest.mark.parametrize("function", [any_number, later, some_later, lambda a: a])
 def test_what_no_model_can_call_is_refused_at_once(make_client, function):
     with pytest.raises(TypeError):
         make_client().complete("hi", tools=[function])
@@ -287,6 +294,35 @@ def test_what_a_generator_raises_is_its_functions_exception(simulator, make_clie
     run = make_client().run_tools("hi", tools=[rivers])
 
     assert "It is error: LookupError: no more." == run.text
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("function", [later, some_later])
+def test_an_asynchronous_function_in_a_wrapper_is_told_not_to_have_run(
+    simulator, make_client, function
+):
+    @functools.wraps(function)
+    def wrapped(**arguments):
+        return function(**arguments)
+
+    name = function.__name__
+    simulator.answer = calls_then_says(call(name, a=2))
+
+    run = make_client().run_tools("hi", tools=[wrapped])
+    gc.collect()
+
+    assert f"TypeError: {name} is asynchronous" in run.text
+    assert isinstance(run.steps[0].called[0].error, TypeError)
+
+
+def test_a_wrapper_may_wait_for_its_asynchronous_function(simulator, make_client):
+    @functools.wraps(later)
+    def wrapped(**arguments):
+        return asyncio.run(later(**arguments))
+
+    simulator.answer = calls_then_says(call("later", a=2))
+
+    assert "It is 2." == make_client().run_tools("hi", tools=[wrapped]).text
 
 
 @pytest.mark.parametrize(
