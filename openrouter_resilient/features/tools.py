@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from openrouter_resilient.client import Client
 
 OnError = Literal["tell", "raise"]
+NOT_CALLED = "not called: the steps of this run were over"
 ARGUMENT = re.compile(r"^\s+\*{0,2}(\w+)(?:\s*\([^)]*\))?:\s*(.+)$")
 
 
@@ -58,7 +59,8 @@ class ToolRun:
 
     Attributes:
         steps: each answer and what was called, oldest first.
-        messages: the whole conversation, to go on with; not in the repr.
+        messages: the whole conversation, to go on with; calls for which no step was left are
+            answered in it as not called. Not in the repr.
     """
 
     steps: tuple[Step, ...]
@@ -208,6 +210,7 @@ def run_tools(
         calls = _calls(completion, number)
         messages.append(_said(completion, calls))
         if not calls or number == max_steps:
+            messages += [_answered(Called(call, NOT_CALLED)) for call in calls]
             steps.append(Step(completion))
             break
         called = tuple(_call(known.get(call.name), call, on_error) for call in calls)

@@ -364,6 +364,24 @@ def test_a_model_that_will_not_stop_calling_is_told_as_unfinished(simulator, mak
 
     assert not run.finished
     assert 1 == len(add.runs)
+    assert () == run.steps[-1].called
+
+
+@pytest.mark.parametrize("endpoint", ["openai:gpt-4o", "anthropic:claude-sonnet-5"])
+def test_an_unfinished_run_can_be_gone_on_with(simulator, make_client, add, endpoint):
+    simulator.answer = lambda _face, _body: {
+        "content": None, "tool_calls": [call(a=1), call(call_id="call_2", a=2)]
+    }  # fmt: skip
+    run = make_client().run_tools("hi", tools=[add], max_steps=1)
+    simulator.answer = calls_then_says()
+    simulator.outage("openrouter")
+
+    answer = make_client(fallbacks=[endpoint]).complete(run.messages, tools=[add])
+
+    told = [(m["tool_call_id"], m["content"]) for m in run.messages if m["role"] == "tool"]
+    words = "not called: the steps of this run were over"
+    assert [("call_1", words), ("call_2", words)] == told
+    assert words in answer.text
 
 
 def test_a_run_can_be_gone_on_with(simulator, make_client, add):
