@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -115,10 +116,12 @@ class _Tool:
             raise TypeError(f"a tool needs a name of letters, digits and _, not {self.name!r}")
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(self._asynchronous)
-        self._function = function
-        text = inspect.getdoc(function) or ""
+        self._function, bare = function, _bare(function)
+        self._source = bare.func if isinstance(bare, partial) else function
+        text = inspect.getdoc(self._source if function.__doc__ == partial.__doc__ else function)
+        text = text or ""
         self._about, self._told = text.partition("\n\n")[0].strip(), _described(text)
-        self._parameters = _parameters(function, self.name)
+        self._parameters = _parameters(bare, self.name)
         self._arguments: TypeAdapter[Any] = TypeAdapter(self._shape())
 
     @property
@@ -160,7 +163,7 @@ class _Tool:
 
     def _shape(self) -> Any:
         """A dict of the arguments: unlike a class's, their names may be `copy` or `schema`."""
-        hints = get_type_hints(self._function, include_extras=True)
+        hints = get_type_hints(self._source, include_extras=True)
         fields = {}
         for name, parameter in self._parameters.items():
             kind = hints.get(name, Any)
@@ -306,8 +309,19 @@ def _in_words(error: ValueError) -> str:
     return str(error)
 
 
+def _bare(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A partial without what `update_wrapper` left on it: the signature of what it wraps."""
+    inner = inspect.unwrap(function, stop=lambda one: isinstance(one, partial))
+    if not isinstance(inner, partial):
+        return function
+    return partial(_bare(inner.func), *inner.args, **inner.keywords)
+
+
 def _parameters(function: Callable[..., Any], name: str) -> dict[str, inspect.Parameter]:
-    parameters = dict(inspect.signature(function).parameters)
+    """Those that a model may give: what a partial has bound is not its to change."""
+    bound = function.keywords if isinstance(function, partial) else {}
+    known = inspect.signature(function).parameters
+    parameters = {name: one for name, one in known.items() if name not in bound}
     for parameter in parameters.values():
         by_name = (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
         if parameter.kind not in by_name:

@@ -105,6 +105,50 @@ def any_number(*numbers: int) -> int:
     return sum(numbers)
 
 
+def orders(user: int, place: Place, *, most: int = 9) -> str:
+    """List the orders of a user."""
+    return f"{most} of {user} in {place.city}"
+
+
+def logged(function):
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        functools.update_wrapper(functools.partial(orders, user=7), orders),
+        functools.update_wrapper(functools.partial(orders, 7), orders),
+        logged(functools.update_wrapper(functools.partial(logged(orders), user=7), orders)),
+        functools.update_wrapper(functools.partial(logged(orders), user=7), orders),
+    ],
+    ids=["by name", "by place", "in a wrapper", "of a wrapper"],
+)
+def test_arguments_that_are_bound_are_not_the_models_to_give(simulator, make_client, tool):
+    simulator.answer = calls_then_says(call("orders", place={"city": "Rome"}, most=2))
+
+    run = make_client().run_tools("hi", tools=[tool])
+
+    function = simulator.requests[0].body["tools"][0]["function"]
+    assert ["place", "most"] == list(function["parameters"]["properties"])
+    assert "List the orders of a user." == function["description"]
+    assert "It is 2 of 7 in Rome." == run.text
+
+
+def test_a_partial_with_a_name_is_told_by_what_it_is_made_of():
+    tool = functools.partial(orders, user=7)
+    tool.__name__ = "orders_of_seven"
+
+    (made,) = definitions([tool])
+
+    assert "List the orders of a user." == made["function"]["description"]
+    assert ["place", "most"] == list(made["function"]["parameters"]["properties"])
+
+
 async def later(a: int) -> int:
     return a
 
