@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from openrouter_resilient.endpoints.anthropic_reply import SIGNED
 from openrouter_resilient.endpoints.schema import strict
 from openrouter_resilient.endpoints.verdicts import (
     Drop,
@@ -205,11 +206,11 @@ _WRITERS = {"user": _said_by_user, "assistant": _said_by_assistant, "tool": _sai
 
 
 def _blocks(content: Any) -> list[dict[str, Any]]:
-    """A text or parts as blocks; empty texts are refused there, and say nothing."""
+    """A text or parts as blocks; empty ones are refused there, and say nothing."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content.strip() else []
     blocks = [_block(part) for part in content or ()]
-    return [block for block in blocks if block.get("text") != ""]
+    return [block for block in blocks if str(block.get("text", "no text")).strip()]
 
 
 def _block(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,7 +262,12 @@ _BLOCKS = {"text": _text, "refusal": _text, "image_url": _image, "file": _file}
 
 
 def _thought(detail: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A thought that Claude had before; only with its signature is it taken back."""
+    """A thought that Claude had before; only with its signature is it taken back.
+
+    Other vendors sign theirs too, which this one refuses: the format tells whose it is.
+    """
+    if detail.get("format") != SIGNED:
+        return None
     if detail.get("type") == "reasoning.encrypted" and detail.get("data"):
         return {"type": "redacted_thinking", "data": detail["data"]}
     if detail.get("signature"):
@@ -272,14 +278,18 @@ def _thought(detail: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _tool_use(call: Mapping[str, Any]) -> dict[str, Any]:
     function = call.get("function") or {}
-    try:
-        arguments = json.loads(function.get("arguments") or "{}")
-    except ValueError:
-        arguments = None
-    if not isinstance(arguments, dict):
-        raise Untranslatable("the arguments of a tool call are no JSON object")
+    written = _arguments(function.get("arguments") or "{}")
     name = function.get("name")
-    return {"type": "tool_use", "id": _plain_id(call.get("id")), "name": name, "input": arguments}
+    return {"type": "tool_use", "id": _plain_id(call.get("id")), "name": name, "input": written}
+
+
+def _arguments(written: str) -> dict[str, Any]:
+    """As an object, which they must be there. What was wrong with them the tool's result says."""
+    try:
+        arguments = json.loads(written)
+    except (ValueError, RecursionError):
+        arguments = None
+    return arguments if isinstance(arguments, dict) else {}
 
 
 def _plain_id(call_id: object) -> str:

@@ -134,7 +134,7 @@ class MessagesReader:
         return []
 
     def _argument(self, block: Json, piece: str) -> list[Json]:
-        if not piece:
+        if not piece or "call" not in block:  # the call of a tool that runs there is none of ours
             return []
         part = {"index": block["call"], "function": {"arguments": piece}}
         return [self._chunk({"tool_calls": [part]})]

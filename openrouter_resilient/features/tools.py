@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from openrouter_resilient.client import Client
 
 OnError = Literal["tell", "raise"]
+NOT_CALLED = "not called: the steps of this run were over"
 ARGUMENT = re.compile(r"^\s+\*{0,2}(\w+)(?:\s*\([^)]*\))?:\s*(.+)$")
 
 
@@ -57,7 +60,8 @@ class ToolRun:
 
     Attributes:
         steps: each answer and what was called, oldest first.
-        messages: the whole conversation, to go on with; not in the repr.
+        messages: the whole conversation, to go on with; calls for which no step was left are
+            answered in it as not called. Not in the repr.
     """
 
     steps: tuple[Step, ...]
@@ -110,13 +114,19 @@ class _Tool:
         self.name = getattr(function, "__name__", "")
         if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", self.name):
             raise TypeError(f"a tool needs a name of letters, digits and _, not {self.name!r}")
-        if inspect.iscoroutinefunction(function):
-            raise TypeError(f"{self.name} is asynchronous; a tool must return its result")
-        self._function = function
-        text = inspect.getdoc(function) or ""
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(self._asynchronous)
+        self._function, bare = function, _bare(function)
+        self._source = bare.func if isinstance(bare, partial) else function
+        text = inspect.getdoc(self._source if function.__doc__ == partial.__doc__ else function)
+        text = text or ""
         self._about, self._told = text.partition("\n\n")[0].strip(), _described(text)
-        self._parameters = _parameters(function, self.name)
+        self._parameters = _parameters(bare, self.name)
         self._arguments: TypeAdapter[Any] = TypeAdapter(self._shape())
+
+    @property
+    def _asynchronous(self) -> str:
+        return f"{self.name} is asynchronous; a tool must return its result"
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -132,9 +142,15 @@ class _Tool:
 
         Raises:
             ValueError: the arguments are wrong.
+            TypeError: it did not run, since it is asynchronous. A wrapper shows that only now.
         """
         written = (call.function.arguments if call.function else None) or "{}"
-        return self._function(**self._arguments.validate_json(written))
+        result = self._function(**self._arguments.validate_json(written))
+        if inspect.isawaitable(result) or inspect.isasyncgen(result):
+            if inspect.iscoroutine(result):
+                result.close()  # or Python warns of it
+            raise TypeError(self._asynchronous)
+        return list(result) if inspect.isgenerator(result) else result  # which only now runs
 
     def accepts(self, call: ToolCall) -> ValueError | None:
         """What is wrong with the arguments; None if they fit."""
@@ -147,7 +163,7 @@ class _Tool:
 
     def _shape(self) -> Any:
         """A dict of the arguments: unlike a class's, their names may be `copy` or `schema`."""
-        hints = get_type_hints(self._function, include_extras=True)
+        hints = get_type_hints(self._source, include_extras=True)
         fields = {}
         for name, parameter in self._parameters.items():
             kind = hints.get(name, Any)
@@ -197,6 +213,7 @@ def run_tools(
         calls = _calls(completion, number)
         messages.append(_said(completion, calls))
         if not calls or number == max_steps:
+            messages += [_answered(Called(call, NOT_CALLED)) for call in calls]
             steps.append(Step(completion))
             break
         called = tuple(_call(known.get(call.name), call, on_error) for call in calls)
@@ -256,16 +273,29 @@ def _call(tool: _Tool | None, call: ToolCall, on_error: OnError) -> Called:
     if wrong is not None:
         return Called(call, f"error: {_in_words(wrong)}", wrong)
     try:
-        return Called(call, as_text(tool.run(call)))
+        result = tool.run(call)
     except Exception as error:
         if on_error == "raise":
             raise
         return Called(call, f"error: {type(error).__name__}: {error}", error)
+    return Called(call, as_text(result))
 
 
 def as_text(result: Any) -> str:
-    """What a function returned, for the model: a text as it is, all else as JSON."""
-    return result if isinstance(result, str) else to_json(result, fallback=str).decode()
+    """What a function returned, for the model: a text as it is, all else as JSON.
+
+    It ran, whatever it returned: what has no JSON is said as Python says it.
+    """
+    if isinstance(result, str):
+        return result
+    for write in (_json, str):
+        with suppress(Exception):
+            return write(result)
+    return f"<{type(result).__name__}>"
+
+
+def _json(result: Any) -> str:
+    return to_json(result, fallback=str).decode()
 
 
 def _answered(called: Called) -> dict[str, Any]:
@@ -279,8 +309,19 @@ def _in_words(error: ValueError) -> str:
     return str(error)
 
 
+def _bare(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A partial without what `update_wrapper` left on it: the signature of what it wraps."""
+    inner = inspect.unwrap(function, stop=lambda one: isinstance(one, partial))
+    if not isinstance(inner, partial):
+        return function
+    return partial(_bare(inner.func), *inner.args, **inner.keywords)
+
+
 def _parameters(function: Callable[..., Any], name: str) -> dict[str, inspect.Parameter]:
-    parameters = dict(inspect.signature(function).parameters)
+    """Those that a model may give: what a partial has bound is not its to change."""
+    bound = function.keywords if isinstance(function, partial) else {}
+    known = inspect.signature(function).parameters
+    parameters = {name: one for name, one in known.items() if name not in bound}
     for parameter in parameters.values():
         by_name = (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
         if parameter.kind not in by_name:

@@ -121,7 +121,7 @@ class _Choice:
         self.fields: dict[str, Any] = {}
         self._texts: dict[str, list[str]] = {}
         self._message: dict[str, Any] = {}
-        self._calls: dict[int, dict[str, Any]] = {}
+        self._calls = _Calls()
 
     def add_field(self, name: str, value: Any) -> None:
         """What stands beside the delta: finish reason, log probabilities, unknown fields."""
@@ -143,8 +143,7 @@ class _Choice:
                 else:
                     self._message.setdefault(name, "")
             elif name == "tool_calls" and isinstance(value, list):
-                for place, call in enumerate(value):
-                    self._add_call(call, place)
+                self._calls.add(value)
             elif name in EXTENDED and isinstance(value, list):
                 self._extend(name, value)
             else:
@@ -153,8 +152,9 @@ class _Choice:
     def body(self, index: int) -> dict[str, Any]:
         message = {"role": "assistant", "content": None, **self._message}
         message.update({name: "".join(parts) for name, parts in self._texts.items()})
-        if self._calls:
-            message["tool_calls"] = [self._calls[place] for place in sorted(self._calls)]
+        calls = self._calls.bodies()
+        if calls:
+            message["tool_calls"] = calls
         return {**self.fields, "index": index, "message": message}
 
     def _extend(self, name: str, value: list[Any]) -> None:
@@ -164,22 +164,68 @@ class _Choice:
         else:
             self._message[name] = list(value)
 
-    def _add_call(self, call: object, place: int) -> None:
-        """A tool call comes as an id and a name, then its arguments in pieces."""
-        if not isinstance(call, dict):
-            raise Broken(Fault(Kind.UNREADABLE, "a tool call is not an object"))
-        index = call.get("index")
-        whole = self._calls.setdefault(
-            index if isinstance(index, int) else place, {"type": "function", "function": {}}
-        )
-        whole.update({name: part for name, part in call.items() if part and name not in _PIECES})
-        function = call.get("function")
-        if isinstance(function, dict):
-            if function.get("name"):
-                whole["function"]["name"] = function["name"]
-            arguments = function.get("arguments")
-            if isinstance(arguments, str):
-                whole["function"]["arguments"] = whole["function"].get("arguments", "") + arguments
+
+class _Calls:
+    """The tool calls of a choice, each as far as it has come.
+
+    Most providers number them. Some give each an id and the number 0 (Ollama), or no number.
+    """
+
+    def __init__(self) -> None:
+        self._begun: list[tuple[int, dict[str, Any]]] = []
+        self._latest: dict[int | None, dict[str, Any]] = {}  # by number; None: of all
+        self._named: dict[tuple[int | None, str], dict[str, Any]] = {}  # by number and id
+
+    def add(self, pieces: list[Any]) -> None:
+        """A call comes as an id and a name, then its arguments in pieces."""
+        for place, piece in enumerate(pieces):
+            if not isinstance(piece, dict):
+                raise Broken(Fault(Kind.UNREADABLE, "a tool call is not an object"))
+            index = piece.get("index")
+            unnumbered = place if len(pieces) > 1 else None
+            self._add(piece, index if isinstance(index, int) else unnumbered)
+
+    def bodies(self) -> list[dict[str, Any]]:
+        """The calls by their numbers; those that share one in the order of their beginning."""
+        return [whole for _, whole in sorted(self._begun, key=lambda begun: begun[0])]
+
+    def _add(self, piece: dict[str, Any], number: int | None) -> None:
+        own = piece.get("id")
+        own = own if isinstance(own, str) else ""
+        whole = self._continued(number, own)
+        if whole is None:
+            whole = self._begin(number)
+        self._latest[None] = whole
+        if own:
+            self._named[number, own] = self._named[None, own] = whole
+        _grow(whole, piece)
+
+    def _continued(self, number: int | None, own: str) -> dict[str, Any] | None:
+        """The call that a piece goes on with; None for one that begins, which a new id tells."""
+        latest = self._latest.get(number)
+        if not own or (latest is not None and "id" not in latest):
+            return latest
+        return self._named.get((number, own))
+
+    def _begin(self, number: int | None) -> dict[str, Any]:
+        if number is None:
+            number = self._begun[-1][0] if self._begun else 0
+        whole: dict[str, Any] = {"type": "function", "function": {}}
+        self._begun.append((number, whole))
+        self._latest[number] = whole
+        return whole
+
+
+def _grow(whole: dict[str, Any], piece: dict[str, Any]) -> None:
+    whole.update({name: part for name, part in piece.items() if part and name not in _PIECES})
+    function = piece.get("function")
+    if not isinstance(function, dict):
+        return
+    if function.get("name"):
+        whole["function"]["name"] = function["name"]
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        whole["function"]["arguments"] = whole["function"].get("arguments", "") + arguments
 
 
 _PIECES = frozenset({"function", "index"})

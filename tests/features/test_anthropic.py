@@ -237,6 +237,48 @@ def test_a_call_of_a_tool_and_its_result_go_there_and_back():
     assert [{"name": "add", "input_schema": {"type": "object"}}] == body["tools"]
 
 
+@pytest.mark.parametrize("written", ["{", '{"a": ', "[1]", "null", "[" * 100_000])
+def test_arguments_that_are_no_object_do_not_keep_the_conversation_from_it(written):
+    wrong = {**CALL, "function": {"name": "add", "arguments": written}}
+
+    body, _, why = put([USER, {**ASKS, "tool_calls": [wrong]}, RESULT], tools=[TOOL])
+
+    assert why is None
+    assert {} == body["messages"][1]["content"][0]["input"]
+
+
+def test_a_call_that_was_cut_off_at_claude_is_told_to_it_and_the_run_goes_on(simulator, claude):
+    def now() -> str:
+        return "noon"
+
+    cut = {"id": "a", "type": "function", "function": {"name": "now", "arguments": '{"pla'}}
+    simulator.answer = lambda _face, body: (
+        "sorry" if len(body["messages"]) > 1 else {"content": None, "tool_calls": [cut]}
+    )
+
+    run = claude().run_tools("hi", tools=[now])
+
+    assert ("sorry", 2) == (run.text, len(run.steps))
+    assert "error: " in run.messages[-2]["content"]
+
+
+def test_thoughts_go_there_only_if_they_are_its_own():
+    thoughts = [
+        {"type": "reasoning.text", "text": "a", "signature": "s", "format": "anthropic-claude-v1"},
+        {"type": "reasoning.encrypted", "data": "b", "format": "anthropic-claude-v1"},
+        {"type": "reasoning.text", "text": "c", "signature": "s", "format": "google-gemini-v1"},
+        {"type": "reasoning.encrypted", "data": "d", "format": "openai-responses-v1"},
+        {"type": "reasoning.encrypted", "data": "e"},
+    ]
+
+    body, _, _ = put([USER, {**ASKS, "reasoning_details": thoughts}, RESULT], tools=[TOOL])
+
+    assert [
+        {"type": "thinking", "thinking": "a", "signature": "s"},
+        {"type": "redacted_thinking", "data": "b"},
+    ] == body["messages"][1]["content"][:-1]
+
+
 def test_results_of_calls_made_at_once_are_in_one_turn():
     two = {**ASKS, "tool_calls": [CALL, {**CALL, "id": "b"}]}
 
@@ -261,6 +303,17 @@ def test_pictures_files_and_marks_for_the_cache_are_said_in_its_words():
     assert {"type": "url", "url": "https://example.org/a.png"} == by_url["source"]
     assert {"type": "base64", "media_type": "image/png", "data": "AAAA"} == by_bytes["source"]
     assert ("document", "a") == (document["type"], document["title"])
+
+
+@pytest.mark.parametrize("blank", ["", "\n", " \t"])
+def test_parts_of_white_space_only_are_left_out(blank):
+    parts = [{"type": "text", "text": blank}, {"type": "text", "text": "x "}]
+    roles = ("system", "user", "assistant", "user")
+
+    body, _, _ = put([{"role": role, "content": parts} for role in roles])
+
+    said = [body["system"], *(turn["content"] for turn in body["messages"])]
+    assert [["x "]] * 4 == [[block["text"] for block in blocks] for blocks in said]
 
 
 @pytest.mark.parametrize(
@@ -410,8 +463,6 @@ def test_what_it_cannot_do_excludes_it(given, words):
         ([{"role": "function", "name": "f", "content": "x"}], "no messages of the role function"),
         ([{"role": "system", "content": "x"}], "begin with a message of the user"),
         ([{"role": "assistant", "content": "x"}, USER], "begin with a message of the user"),
-        ([USER, {**ASKS, "tool_calls": [{**CALL, "function": {"name": "f", "arguments": "["}}]},
-          RESULT], "no JSON object"),
         ([{"role": "user", "content": [{"type": "input_audio"}]}], "input_audio"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {
             "url": "data:image/tiff;base64,AA"}}]}], "image_url"),
@@ -499,6 +550,29 @@ def test_arguments_that_came_in_no_piece_are_an_empty_object():
 
     pieces = [c["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"] for c in chunks]
     assert ["", "{}"] == pieces
+
+
+def test_tools_that_run_at_its_own_place_are_passed_over():
+    def event(kind, **fields):
+        return {"type": f"content_block_{kind}", **fields}
+
+    used = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    piece = {"type": "input_json_delta", "partial_json": '{"query": "Aare"}'}
+    found = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
+    events = [
+        event("start", index=0, content_block=used),
+        event("delta", index=0, delta=piece),
+        event("stop", index=0),
+        event("start", index=1, content_block=found),
+        event("stop", index=1),
+        event("start", index=2, content_block={"type": "text", "text": ""}),
+        event("delta", index=2, delta={"type": "text_delta", "text": "hi"}),
+    ]
+    reader = MessagesReader()
+
+    chunks = [chunk for event in events for chunk in reader.chunks(event)]
+
+    assert [{"content": "hi"}] == [chunk["choices"][0]["delta"] for chunk in chunks]
 
 
 class OneRead:

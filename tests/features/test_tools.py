@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import gc
 import json
 from typing import Literal
 
@@ -102,11 +105,59 @@ def any_number(*numbers: int) -> int:
     return sum(numbers)
 
 
+def orders(user: int, place: Place, *, most: int = 9) -> str:
+    """List the orders of a user."""
+    return f"{most} of {user} in {place.city}"
+
+
+def logged(function):
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        functools.update_wrapper(functools.partial(orders, user=7), orders),
+        functools.update_wrapper(functools.partial(orders, 7), orders),
+        logged(functools.update_wrapper(functools.partial(logged(orders), user=7), orders)),
+        functools.update_wrapper(functools.partial(logged(orders), user=7), orders),
+    ],
+    ids=["by name", "by place", "in a wrapper", "of a wrapper"],
+)
+def test_arguments_that_are_bound_are_not_the_models_to_give(simulator, make_client, tool):
+    simulator.answer = calls_then_says(call("orders", place={"city": "Rome"}, most=2))
+
+    run = make_client().run_tools("hi", tools=[tool])
+
+    function = simulator.requests[0].body["tools"][0]["function"]
+    assert ["place", "most"] == list(function["parameters"]["properties"])
+    assert "List the orders of a user." == function["description"]
+    assert "It is 2 of 7 in Rome." == run.text
+
+
+def test_a_partial_with_a_name_is_told_by_what_it_is_made_of():
+    tool = functools.partial(orders, user=7)
+    tool.__name__ = "orders_of_seven"
+
+    (made,) = definitions([tool])
+
+    assert "List the orders of a user." == made["function"]["description"]
+    assert ["place", "most"] == list(made["function"]["parameters"]["properties"])
+
+
 async def later(a: int) -> int:
     return a
 
 
-@pytest.mark.parametrize("function", [any_number, later, lambda a: a])
+async def some_later(a: int):
+    yield a
+
+
+@pytest.mark.parametrize("function", [any_number, later, some_later, lambda a: a])
 def test_what_no_model_can_call_is_refused_at_once(make_client, function):
     with pytest.raises(TypeError):
         make_client().complete("hi", tools=[function])
@@ -249,6 +300,75 @@ def test_a_tools_exception_is_raised_where_that_is_asked(simulator, make_client)
         make_client().run_tools("hi", tools=[fails], on_error="raise")
 
 
+class Unspeakable:
+    def __str__(self):
+        raise LookupError
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ({"a": 1}, '{"a":1}'),
+        (b"\xff", r"b'\xff'"),
+        ([b"\xff", 1], r"[b'\xff', 1]"),
+        (Unspeakable(), "<Unspeakable>"),
+    ],
+)
+@pytest.mark.parametrize("on_error", ["tell", "raise"])
+def test_whatever_a_function_returned_it_is_not_said_to_have_failed(
+    simulator, make_client, result, told, on_error
+):
+    def strange():
+        return result
+
+    simulator.answer = calls_then_says(call("strange"))
+
+    run = make_client().run_tools("hi", tools=[strange], on_error=on_error)
+
+    assert (f"It is {told}.", None) == (run.text, run.steps[0].called[0].error)
+
+
+def test_what_a_generator_raises_is_its_functions_exception(simulator, make_client):
+    def rivers():
+        yield "Aare"
+        raise LookupError("no more")
+
+    simulator.answer = calls_then_says(call("rivers"))
+
+    run = make_client().run_tools("hi", tools=[rivers])
+
+    assert "It is error: LookupError: no more." == run.text
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("function", [later, some_later])
+def test_an_asynchronous_function_in_a_wrapper_is_told_not_to_have_run(
+    simulator, make_client, function
+):
+    @functools.wraps(function)
+    def wrapped(**arguments):
+        return function(**arguments)
+
+    name = function.__name__
+    simulator.answer = calls_then_says(call(name, a=2))
+
+    run = make_client().run_tools("hi", tools=[wrapped])
+    gc.collect()
+
+    assert f"TypeError: {name} is asynchronous" in run.text
+    assert isinstance(run.steps[0].called[0].error, TypeError)
+
+
+def test_a_wrapper_may_wait_for_its_asynchronous_function(simulator, make_client):
+    @functools.wraps(later)
+    def wrapped(**arguments):
+        return asyncio.run(later(**arguments))
+
+    simulator.answer = calls_then_says(call("later", a=2))
+
+    assert "It is 2." == make_client().run_tools("hi", tools=[wrapped]).text
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -288,6 +408,24 @@ def test_a_model_that_will_not_stop_calling_is_told_as_unfinished(simulator, mak
 
     assert not run.finished
     assert 1 == len(add.runs)
+    assert () == run.steps[-1].called
+
+
+@pytest.mark.parametrize("endpoint", ["openai:gpt-4o", "anthropic:claude-sonnet-5"])
+def test_an_unfinished_run_can_be_gone_on_with(simulator, make_client, add, endpoint):
+    simulator.answer = lambda _face, _body: {
+        "content": None, "tool_calls": [call(a=1), call(call_id="call_2", a=2)]
+    }  # fmt: skip
+    run = make_client().run_tools("hi", tools=[add], max_steps=1)
+    simulator.answer = calls_then_says()
+    simulator.outage("openrouter")
+
+    answer = make_client(fallbacks=[endpoint]).complete(run.messages, tools=[add])
+
+    told = [(m["tool_call_id"], m["content"]) for m in run.messages if m["role"] == "tool"]
+    words = "not called: the steps of this run were over"
+    assert [("call_1", words), ("call_2", words)] == told
+    assert words in answer.text
 
 
 def test_a_run_can_be_gone_on_with(simulator, make_client, add):

@@ -152,6 +152,46 @@ class TestToolCalls:
 
         assert ["a", "b"] == [call["id"] for call in message["tool_calls"]]
 
+    @pytest.mark.parametrize("numbered", [{"index": 0}, {}], ids=["all 0", "no number"])
+    def test_are_told_apart_by_their_ids_where_their_number_does_not(self, numbered):
+        message = message_of(
+            chunk({"tool_calls": [
+                {**numbered, "id": "a", "function": {"name": "now", "arguments": ""}}
+            ]}),
+            chunk({"tool_calls": [{**numbered, "id": "b", "function": {"name": "add"}}]}),
+            chunk({"tool_calls": [{**numbered, "function": {"arguments": "{"}}]}),
+            chunk({"tool_calls": [{**numbered, "id": "b", "function": {"arguments": "}"}}]}),
+        )  # fmt: skip
+
+        assert [("a", {"name": "now", "arguments": ""}), ("b", {"name": "add", "arguments": "{}"})
+        ] == [(call["id"], call["function"]) for call in message["tool_calls"]]  # fmt: skip
+
+    def test_without_a_number_go_on_where_the_last_one_stopped(self):
+        message = message_of(
+            chunk({"tool_calls": [{"id": "a"}, {"id": "b", "function": {"arguments": "{"}}]}),
+            chunk({"tool_calls": [{"function": {"arguments": "}"}}]}),
+        )
+
+        assert [{}, {"arguments": "{}"}] == [call["function"] for call in message["tool_calls"]]
+
+    def test_that_share_an_id_are_told_apart_by_their_number(self):
+        message = message_of(
+            chunk({"tool_calls": [{"index": 0, "id": "a"}, {"index": 1, "id": "a"}]}),
+            chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"arguments": "{}"}}]}),
+        )
+
+        assert [{"arguments": "{}"}, {}] == [call["function"] for call in message["tool_calls"]]
+
+    def test_may_get_their_id_late(self):
+        message = message_of(
+            chunk({"tool_calls": [{"index": 0, "function": {"name": "f"}}]}),
+            chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"arguments": "{}"}}]}),
+        )
+
+        assert [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}] == (
+            message["tool_calls"]
+        )
+
 
 class TestADelta:
     @pytest.mark.parametrize(
