@@ -165,5 +165,5 @@ def test_two_faults_of_one_name_are_refused() -> None:
 
 
 def test_a_name_that_is_like_no_other_is_told_some_there_are() -> None:
-    with pytest.raises(ValueError, match=r"no fault 'nonsense'; there are refused, .* and 183 more"):
+    with pytest.raises(ValueError, match=r"'nonsense'; there are refused, .* and 183 more"):
         find_row("nonsense")
