@@ -84,9 +84,14 @@ class AttemptRecord:
             return f"{self.route} answered in {self.seconds:.1f} s"
         if self.fault == Kind.ABANDONED.value:
             return f"{self.route} was given up after {self.seconds:.1f} s: {self.message}"
+        return f"{self.route} failed after {self.seconds:.1f} s, {self.why}"
+
+    @property
+    def why(self) -> str:
+        """Why it failed, in one line; empty if it answered."""
         status = f" ({self.status})" if self.status else ""
         words = f": {self.message}" if self.message else ""
-        return f"{self.route} failed after {self.seconds:.1f} s, {self.fault}{status}{words}"
+        return f"{self.fault}{status}{words}" if self.fault else ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ and never in the log.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from openrouter_resilient.errors import (
     CallFailed,
@@ -19,7 +20,7 @@ from openrouter_resilient.errors import (
 from openrouter_resilient.routing.faults import Kind, Scope
 from openrouter_resilient.routing.plan import Plan
 from openrouter_resilient.routing.step import History, Outcome, Reason, Stop
-from openrouter_resilient.served import Served, make_records
+from openrouter_resilient.served import AttemptRecord, Served, make_records
 
 LOG = logging.getLogger("openrouter_resilient")
 
@@ -29,7 +30,7 @@ def error_for(stop: Stop, plan: Plan, history: History) -> ResilientError:
     if stop.reason in (Reason.REFUSED, Reason.TOO_LONG):
         return _refused(history)
     records = make_records(history)
-    trail = "; ".join(map(str, records)) or "nothing was sent"
+    trail = _in_one_line(records) or "nothing was sent"
     error: CallFailed
     if stop.reason is Reason.DEADLINE:
         error = DeadlineExceeded(
@@ -41,11 +42,30 @@ def error_for(stop: Stop, plan: Plan, history: History) -> ResilientError:
         wait = f" A server asks to wait {stop.retry_after:.0f} s." if stop.retry_after else ""
         skipped = f" Skipped: {'; '.join(map(str, plan.skipped))}." if plan.skipped else ""
         error = RoutesExhausted(
-            f"every route failed: {trail}.{wait}{skipped} Mend what they say, or add a fallback",
+            f"every route failed: {trail}.{wait}{skipped}{_not_asked(plan, history)} "
+            "Mend what they say, or add a fallback",
             history=records,
         )
     error.retry_after = stop.retry_after
     return error
+
+
+def _in_one_line(records: Sequence[AttemptRecord]) -> str:
+    """The trail; what happened to a route again is not told again."""
+    alike: dict[tuple[str, str], list[AttemptRecord]] = {}
+    for record in records:
+        alike.setdefault((record.route, record.why), []).append(record)
+    return "; ".join(
+        str(same[0]) if len(same) == 1 else f"{route} failed {len(same)} times, {why}"
+        for (route, why), same in alike.items()
+    )
+
+
+def _not_asked(plan: Plan, history: History) -> str:
+    """The routes that had no turn: the retry budget was spent, or they asked for a rest."""
+    asked = {outcome.attempt.route for outcome in history}
+    left = ", ".join(str(route) for route in plan.routes if route not in asked)
+    return f" Not asked, after failures of late or at its own wish: {left}." if left else ""
 
 
 def log_fault(outcome: Outcome) -> None:

@@ -260,3 +260,25 @@ def test_no_redirect_is_followed(simulator, make_client):
 
     assert "redirected" == answer.served.attempts[0].fault
     assert ["openrouter", "openai"] == [request.face for request in simulator.requests]
+
+
+def test_what_happened_to_a_route_again_is_not_told_again(simulator, make_client):
+    simulator.outage("openrouter")
+    simulator.outage("openai")
+
+    with pytest.raises(RoutesExhausted) as caught:
+        make_client().complete("hi")
+
+    assert str(caught.value).count("openai:gpt-4o failed 2 times, refused") == 1
+    assert "Not asked" not in str(caught.value)
+
+
+def test_a_route_that_had_no_turn_is_named(simulator, make_client):
+    simulator.play("openai", "rate_limit_seconds", seconds=60)
+    simulator.play("openrouter", "status_401")
+    client = make_client()
+    with pytest.raises(RoutesExhausted):
+        client.complete("hi", deadline=5.0)
+
+    with pytest.raises(RoutesExhausted, match="Not asked, .*: openai:gpt-4o"):
+        client.complete("hi", deadline=5.0)
