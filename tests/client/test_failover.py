@@ -280,5 +280,5 @@ def test_a_route_that_had_no_turn_is_named(simulator, make_client):
     with pytest.raises(RoutesExhausted):
         client.complete("hi", deadline=5.0)
 
-    with pytest.raises(RoutesExhausted, match="Not asked, .*: openai:gpt-4o"):
+    with pytest.raises(RoutesExhausted, match=r"Not asked, .*: openai:gpt-4o"):
         client.complete("hi", deadline=5.0)
