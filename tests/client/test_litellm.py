@@ -88,6 +88,7 @@ def test_a_key_given_with_the_model_reaches_its_own_endpoint_alone(simulator, en
 
 
 def test_api_base_makes_an_endpoint_of_its_own(simulator, environment):
+    environment.setenv("CUSTOM_BASE_URL", "http://127.0.0.1:9/v1")  # somebody else's
     answer = completion(
         model="openai/gpt-4o",
         messages=MESSAGES,
