@@ -124,8 +124,7 @@ class Channel(HTTPAdapter):
         if self._proxy is None:
             return self.poolmanager.connection_from_host(**self._target)
         manager = self.proxy_manager_for(self._proxy, ssl_context=self._context)
-        if not self._proxy.startswith("socks"):  # its pools are its own, and time a read each
-            manager.pool_classes_by_scheme = POOLS
+        manager.pool_classes_by_scheme = _pools_behind(self._proxy)
         return manager.connection_from_host(**self._target)
 
 
@@ -184,6 +183,14 @@ class _Reply:
         if not unpacked and not inflater.whole:
             raise zlib.error("the compressed body ends too early")
         return unpacked
+
+
+def _pools_behind(proxy: str) -> dict[str, Any]:
+    if not proxy.lower().startswith("socks"):
+        return POOLS
+    from openrouter_resilient.wire.socks import POOLS as SOCKS_POOLS  # noqa: PLC0415  wants PySocks
+
+    return SOCKS_POOLS
 
 
 def _tls_context() -> ssl.SSLContext:
