@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
+import traceback
 
 import pytest
 import trustme
+from requests.exceptions import InvalidSchema
 
-from openrouter_resilient import DeadlineExceeded, RoutesExhausted
+from openrouter_resilient import ConfigurationError, DeadlineExceeded, RoutesExhausted
 
 from .conftest import pump, read_request
 from .test_deadline import ALLOWED_S, drip, timed
@@ -169,6 +171,39 @@ def test_http_goes_through_the_environments_proxy(simulator, make_client, proxy,
     assert [("POST", f"{simulator.url('openrouter')}/chat/completions")] == proxy.asked
 
 
+def test_a_proxy_may_be_named_without_a_scheme(simulator, make_client, proxy, monkeypatch):
+    monkeypatch.setenv("http_proxy", proxy.url.removeprefix("http://"))
+
+    make_client().complete("hi")
+
+    assert [("POST", f"{simulator.url('openrouter')}/chat/completions")] == proxy.asked
+
+
+@pytest.mark.parametrize(
+    "url", ["foo://me:hidden@bar", "http://", "http://[bad", "http://me:hidden@bar:x"]
+)
+def test_a_malformed_proxy_is_said_without_its_password(make_client, monkeypatch, url):
+    monkeypatch.setenv("http_proxy", url)
+
+    with pytest.raises(ConfigurationError, match="the proxy that the environment names") as caught:
+        make_client().complete("hi")
+
+    assert "hidden" not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__context__ is None
+
+
+def test_a_socks_proxy_without_pysocks_is_said(make_client, monkeypatch):
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
+    monkeypatch.setattr("requests.adapters.SOCKSProxyManager", missing)
+
+    with pytest.raises(ConfigurationError, match="pip install PySocks"):
+        make_client().complete("hi")
+
+
+def missing(*_args, **_kwargs):
+    raise InvalidSchema("Missing dependencies for SOCKS support.")  # as requests has it
+
+
 @pytest.mark.usefixtures("trusted")
 def test_https_goes_through_a_tunnel_of_the_proxy_which_never_sees_the_key(
     simulator, make_client, serve_tls, proxy, monkeypatch
@@ -260,9 +295,7 @@ def test_calls_go_through_a_socks_proxy(simulator, make_client, serve_tls, serve
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("heard", [None, b"", HEAD], ids=["nothing", "connection", "headers"])
-def test_silence_behind_a_socks_proxy_ends_by_the_deadline(
-    make_client, serve_socks, scheme, heard
-):
+def test_silence_behind_a_socks_proxy_ends_by_the_deadline(make_client, serve_socks, scheme, heard):
     def play(sock, ended):
         if heard is not None:
             connect_by_socks(sock)
