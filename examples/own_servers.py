@@ -7,7 +7,7 @@
     python examples/own_servers.py
     python examples/own_servers.py --simulate
 
-An endpoint is a name and a URL. Its key is NAME_API_KEY, if it wants one, and NAME_BASE_URL moves it.
+An endpoint is a name and a URL. Its key is NAME_API_KEY, if it wants one.
 """
 
 from __future__ import annotations

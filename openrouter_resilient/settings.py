@@ -141,7 +141,7 @@ def checked_url(url: str, name: str) -> str:
     """A base URL without its trailing slash.
 
     Raises:
-        ConfigurationError: it has no scheme or host, or holds credentials.
+        ConfigurationError: it has no scheme or host, or holds credentials, a query or a fragment.
     """
     try:
         parts = urlsplit(url)
@@ -154,7 +154,7 @@ def checked_url(url: str, name: str) -> str:
         raise ConfigurationError(
             f"the base URL of {name} needs a scheme and a host, such as https://example.org/v1"
         )
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in url or "#" in url:  # an empty query is one, too
         raise ConfigurationError(
             f"the base URL of {name} may hold no credentials, query or fragment; give the key apart"
         )

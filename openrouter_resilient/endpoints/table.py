@@ -82,7 +82,7 @@ class Endpoint:
 
     @property
     def url_variable(self) -> str:
-        """The environment variable that replaces its base URL."""
+        """The environment variable that replaces its base URL, if it is a built-in one."""
         return f"{_shouted(self.name)}_BASE_URL"
 
 
@@ -117,10 +117,14 @@ def resolve(settings: Settings, added: Iterable[Endpoint] = ()) -> dict[str, End
 
     Args:
         settings: where keys and URLs come from.
-        added: the user's own endpoints; one of a built-in name replaces it.
+        added: the user's own endpoints; one of a built-in name replaces it. Their key and URL are
+            arguments, which come before the environment.
     """
-    rows = {**ENDPOINTS, **{endpoint.name: endpoint for endpoint in added}}
-    return {name: _with_settings(row, settings) for name, row in rows.items()}
+    own = {endpoint.name: endpoint for endpoint in added}
+    return {
+        name: _with_settings(row, settings, own=name in own)
+        for name, row in {**ENDPOINTS, **own}.items()
+    }
 
 
 def parse_route(text: str, endpoints: Mapping[str, Endpoint]) -> Route:
@@ -268,13 +272,12 @@ def _default_model(endpoint: Endpoint) -> str:
     )
 
 
-def _with_settings(row: Endpoint, settings: Settings) -> Endpoint:
+def _with_settings(row: Endpoint, settings: Settings, *, own: bool) -> Endpoint:
     """The row with the key and URL that the settings hold for it."""
-    return replace(
-        row,
-        key=row.key or settings.secret(row.key_variable),
-        base_url=settings.read(row.url_variable) or row.base_url,
-    )
+    key = row.key or settings.secret(row.key_variable)
+    if own and settings.origin(row.url_variable) != "argument":
+        return replace(row, key=key)  # else a variable would lead the key that was given elsewhere
+    return replace(row, key=key, base_url=settings.read(row.url_variable) or row.base_url)
 
 
 def _shouted(name: str) -> str:

@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from requests.models import PreparedRequest
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError
-from urllib3.util import Timeout
+from urllib3.util import Timeout, parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
 from openrouter_resilient.errors import ConfigurationError
@@ -34,6 +34,7 @@ from openrouter_resilient.wire.sockets import LIMIT, POOLS, TimedTLSSocket
 
 READ_BYTES = 64 * 1024
 END_OF_BODY_S = 0.02  # worth waiting to save a new connection
+PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 POOL_SIZE = 64  # connections kept for the next call; more are made where more calls run at once
 WIRE_FAILURES = (requests.RequestException, HTTPError, OSError, ValueError)
 NO_TIMEOUT: Any = Timeout(connect=None, read=None)  # the sockets keep the time themselves
@@ -49,7 +50,7 @@ class Channel(HTTPAdapter):
         parts = urlsplit(url)
         self._context = _tls_context() if parts.scheme == "https" else None
         super().__init__(pool_connections=4, pool_maxsize=POOL_SIZE)
-        self._proxy = select_proxy(url, get_environ_proxies(url))
+        self._proxy = _proxy_for(url)
         self._target = {
             "host": parts.hostname,
             "port": parts.port or (443 if self._context else 80),
@@ -57,7 +58,8 @@ class Channel(HTTPAdapter):
         }
         request = PreparedRequest()
         request.url = url
-        self._request_url = super().request_url(request, get_environ_proxies(url))
+        proxies = {parts.scheme: self._proxy} if self._proxy else {}
+        self._request_url = super().request_url(request, proxies)
         self._pool = self._new_pool()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -123,9 +125,13 @@ class Channel(HTTPAdapter):
     def _new_pool(self) -> Any:
         if self._proxy is None:
             return self.poolmanager.connection_from_host(**self._target)
-        manager = self.proxy_manager_for(self._proxy, ssl_context=self._context)
-        if not self._proxy.startswith("socks"):  # its pools are its own, and time a read each
-            manager.pool_classes_by_scheme = POOLS
+        try:
+            manager = self.proxy_manager_for(self._proxy, ssl_context=self._context)
+        except requests.exceptions.InvalidSchema:  # all that `_proxy_for` lets pass but one
+            raise ConfigurationError(
+                "the environment names a SOCKS proxy, which needs PySocks: pip install PySocks"
+            ) from None
+        manager.pool_classes_by_scheme = _pools_behind(self._proxy)
         return manager.connection_from_host(**self._target)
 
 
@@ -184,6 +190,34 @@ class _Reply:
         if not unpacked and not inflater.whole:
             raise zlib.error("the compressed body ends too early")
         return unpacked
+
+
+def _proxy_for(url: str) -> str | None:
+    """The environment's proxy for a URL, with a scheme: http where it has none, as for requests.
+
+    Raises:
+        ConfigurationError: it is malformed.
+    """
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if not proxy:
+        return None
+    with suppress(ValueError):
+        full = proxy if "://" in proxy else f"http://{proxy.lstrip('/')}"
+        parts = parse_url(full)
+        if parts.host and parts.scheme in PROXY_SCHEMES:
+            return full
+    raise ConfigurationError(  # without its URL, which may hold a password
+        f"the proxy that the environment names for {urlsplit(url).scheme} (in a variable such as "
+        "HTTPS_PROXY) has no proper URL; write it as http://host:port"
+    )
+
+
+def _pools_behind(proxy: str) -> dict[str, Any]:
+    if not proxy.lower().startswith("socks"):
+        return POOLS
+    from openrouter_resilient.wire.socks import POOLS as SOCKS_POOLS  # noqa: PLC0415  wants PySocks
+
+    return SOCKS_POOLS
 
 
 def _tls_context() -> ssl.SSLContext:

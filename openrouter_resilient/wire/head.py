@@ -40,7 +40,8 @@ class FinalResponse(HTTPResponse):
             raise UnknownProtocol(version)
         self.version = 10 if version in ("HTTP/1.0", "HTTP/0.9") else 11
         header = self.headers = self.msg = read_header(self.fp)
-        self.chunked = header.get("transfer-encoding", "").lower() == "chunked"
+        coding = header.get("transfer-encoding", "").strip(" \t")  # RFC 9112, 5: none of the value
+        self.chunked = coding.lower() == "chunked"
         if self.chunked:
             self.chunk_left = None
         self.length = None if self.chunked else _length(header.get("content-length", ""))

@@ -223,7 +223,7 @@ def connect(host: str, port: int, options: Any, until: float) -> TimedSocket:
     raise failure
 
 
-class _Timed:
+class Timed:
     """What the plain and the TLS connection have in common: connecting in time, counting uses."""
 
     uses = 0
@@ -291,11 +291,11 @@ class _Timed:
             self._held.append(data)
 
 
-class TimedConnection(_Timed, HTTPConnection):
+class TimedConnection(Timed, HTTPConnection):
     """HTTP in time."""
 
 
-class TimedTLSConnection(_Timed, HTTPSConnection):
+class TimedTLSConnection(Timed, HTTPSConnection):
     """HTTPS in time."""
 
 

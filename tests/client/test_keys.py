@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -78,6 +79,18 @@ def test_a_key_that_a_broken_stream_echoes_is_masked(make_echo):
         list(client.stream("hi"))
 
     assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_key_that_a_server_echoes_is_masked_in_the_record_of_a_dropped_stream(make_echo):
+    chunk = {"provider": f"whose key is {CANARY}", "choices": [{"delta": {"content": "hi"}}]}
+    url = make_echo(200, f"data: {json.dumps(chunk)}\n\n", "text/event-stream")
+    client = Client("openai/gpt-4o", fallbacks=(), api_key=CANARY, base_url=url, environment={})
+    stream = client.stream("hi")
+
+    del stream
+    gc.collect()
+
+    assert ["whose key is [key]"] == [record.provider for record in client.ledger.calls]
 
 
 def test_a_key_that_is_cut_in_two_where_a_message_ends_is_masked(make_echo):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openrouter_resilient import ConfigurationError, completion
+from openrouter_resilient import ConfigurationError, ResilientError, completion
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 CALL = {
@@ -88,6 +88,7 @@ def test_a_key_given_with_the_model_reaches_its_own_endpoint_alone(simulator, en
 
 
 def test_api_base_makes_an_endpoint_of_its_own(simulator, environment):
+    environment.setenv("CUSTOM_BASE_URL", "http://127.0.0.1:9/v1")  # somebody else's
     answer = completion(
         model="openai/gpt-4o",
         messages=MESSAGES,
@@ -97,6 +98,19 @@ def test_api_base_makes_an_endpoint_of_its_own(simulator, environment):
 
     assert "custom" == answer.served.endpoint
     assert "gpt-4o" == simulator.requests[0].body["model"]
+
+
+@pytest.mark.parametrize("of", [{"model": "openai/gpt-4o", "api_base": True}, {"model": "gpt-4o"}])
+def test_two_tenants_of_one_server_each_send_their_own_key(simulator, environment, of):
+    environment.delenv("OPENROUTER_API_KEY")
+    if of.get("api_base"):
+        of = {**of, "api_base": simulator.url("openai")}
+
+    for key in ("key-of-a", "key-of-b", "key-of-a"):
+        with pytest.raises(ResilientError):
+            completion(messages=MESSAGES, api_key=key, **of)
+
+    assert ["key-of-a", "key-of-b", "key-of-a"] == [request.key for request in simulator.requests]
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,21 @@ def test_a_reply_begins_as_in_the_standard_library(status_line, header):
     assert begun(HTTPResponse, sent) == begun(FinalResponse, sent)
 
 
+@pytest.mark.parametrize("space", [" ", "\t", " \t "])
+def test_white_space_behind_a_value_is_none_of_it(space):
+    """The standard library takes `chunked ` for another coding, and waits for the connection's end.
+
+    RFC 9112, 5: a field line's value does not include the white space around it.
+    """
+    head = "HTTP/1.1 200 OK\r\n{}: {}" + space + "\r\n\r\nrest"
+
+    chunked = begun(FinalResponse, head.format("Transfer-Encoding", "Chunked").encode())
+    counted = begun(FinalResponse, head.format("Content-Length", "4").encode())
+
+    assert (True, None, False) == chunked[4:7]
+    assert (False, 4, False) == counted[4:7]
+
+
 @pytest.mark.parametrize("status", [100, 102, 103, 199])
 def test_interim_replies_are_passed_over(status):
     interim = f"HTTP/1.1 {status} Wait\r\nLink: </a>\r\n\r\n".encode()

@@ -196,7 +196,8 @@ class TestAURL:
     @pytest.mark.parametrize(
         "url",
         ["https://user:pw@example.org/v1", "https://pw@example.org", "https://:pw@example.org",
-         "https://example.org/v1?key=pw", "https://example.org/v1#pw"],
+         "https://example.org/v1?key=pw", "https://example.org/v1#pw", "https://example.org/v1?",
+         "https://example.org/v1#", "https://example.org?/"],
     )  # fmt: skip
     def test_may_hold_no_credentials_and_does_not_show_them(self, url):
         with pytest.raises(ConfigurationError, match="the base URL of vllm may hold no") as raised:

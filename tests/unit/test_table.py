@@ -26,9 +26,9 @@ KEYS = {"OPENROUTER_API_KEY": "k-or", "OPENAI_API_KEY": "k-oa", "ANTHROPIC_API_K
 VLLM = Endpoint("vllm", "http://localhost:8000/v1")
 
 
-def endpoints(*added, **environment):
+def endpoints(*added, arguments=None, **environment):
     """The endpoints as these variables set them up, with no `.env` in reach."""
-    return resolve(Settings(environment=environment or KEYS), added)
+    return resolve(Settings(arguments, environment=environment or KEYS), added)
 
 
 def route(text):
@@ -119,6 +119,20 @@ class TestResolving:
             known["groq"].base_url,
             known["groq"].key,
         )
+
+    @pytest.mark.parametrize("name", ["custom", "openai"])
+    def test_lets_no_variable_lead_the_key_of_a_users_own_endpoint_elsewhere(self, name):
+        mine = Endpoint(name, "http://localhost:1", "mine")
+        elsewhere = {f"{name.upper()}_BASE_URL": "http://elsewhere.example"}
+
+        assert "http://localhost:1" == endpoints(mine, **elsewhere)[name].base_url
+
+    @pytest.mark.parametrize("added", [(), (Endpoint("openai", "http://localhost:1"),)])
+    def test_takes_a_url_given_by_name_before_any_other(self, added):
+        url, elsewhere = "http://localhost:2", "http://elsewhere.example"
+        known = endpoints(*added, arguments={"OPENAI_BASE_URL": url}, OPENAI_BASE_URL=elsewhere)
+
+        assert url == known["openai"].base_url
 
     def test_leaves_the_table_as_it_was(self):
         endpoints(OPENAI_API_KEY="k")
