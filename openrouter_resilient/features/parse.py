@@ -24,6 +24,7 @@ from openrouter_resilient.errors import (
 )
 from openrouter_resilient.features.json_schema import problems
 from openrouter_resilient.features.spending import with_one_cap
+from openrouter_resilient.features.wrapping import candidates
 from openrouter_resilient.given import check_seconds, models_of
 from openrouter_resilient.routing.faults import Kind
 from openrouter_resilient.routing.plan import Route
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from openrouter_resilient.served import AttemptRecord, Served
 
 Value = TypeVar("Value")
-FENCE = re.compile(r"```\w*[ \t]*\n(.*?)```", re.DOTALL)
-BRACKET = re.compile(r"[{\[]")
-MOST_BRACKETS = 200  # looked at: a text of nothing but brackets must not take the whole deadline
 LEAST_S = 0.001  # a deadline is never nothing
 WORTH_ASKING_S = 0.5  # with less time left than this no model has answered
 
@@ -85,12 +83,14 @@ class Form:
         Raises:
             ValueError: the answer does not have this form.
         """
-        refusal = completion.choices[0].message.refusal if completion.choices else None
-        if refusal:
+        choice = completion.choices[0] if completion.choices else None
+        if choice and choice.message.refusal:
             raise Refused("the model refused to answer")
-        tried = [self._tried(candidate) for candidate in candidates(completion.text)]
+        cut = bool(choice and choice.finish_reason == "length")
+        tried = [self._tried(candidate) for candidate in candidates(completion.text, cut=cut)]
         if not tried:
-            raise ValueError("there is no JSON in the answer")
+            missing = "it was cut off before its end" if cut else "there is no JSON in the answer"
+            raise ValueError(missing)
         values = [value for value, error in tried if error is None]
         if not values:
             raise tried[0][1] or ValueError
@@ -151,42 +151,6 @@ def _fitting(value: Any, schema: Mapping[str, Any]) -> Any:
     if wrong:
         raise ValueError("; ".join(wrong[:5]))
     return value
-
-
-def candidates(text: str) -> list[Any]:
-    """The JSON values that an answer may mean: all of it, what is fenced, what is among words."""
-    fenced = (value for block in FENCE.findall(text) for value in _loaded(block))
-    return _loaded(text) or list(fenced) or _embedded(text)
-
-
-def _loaded(text: str) -> list[Any]:
-    """The value that a text is; none if it is no JSON."""
-    try:
-        return [json.loads(text)]
-    except (ValueError, RecursionError):
-        return []
-
-
-def _embedded(text: str) -> list[Any]:
-    """The objects and lists among the words of a text."""
-    found: list[Any] = []
-    at = 0
-    for _ in range(MOST_BRACKETS):
-        opening = BRACKET.search(text, at)
-        if opening is None:
-            break
-        value, at = _decoded(text, opening.start())
-        found += value
-    return found
-
-
-def _decoded(text: str, at: int) -> tuple[list[Any], int]:
-    """The value that begins at a bracket, if one does, and where to look on."""
-    try:
-        value, end = json.JSONDecoder().raw_decode(text, at)
-    except (ValueError, RecursionError):
-        return [], at + 1
-    return [value], end
 
 
 def parse(

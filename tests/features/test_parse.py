@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel, Field, ValidationError
 
 from openrouter_resilient import (
+    Completion,
     ConfigurationError,
     InvalidStructuredOutput,
     Parsed,
@@ -19,7 +20,8 @@ from openrouter_resilient import (
     SpendingCapReached,
 )
 from openrouter_resilient.features.json_schema import problems
-from openrouter_resilient.features.parse import candidates, form_of
+from openrouter_resilient.features.parse import form_of
+from openrouter_resilient.features.wrapping import candidates
 
 
 class River(BaseModel):
@@ -51,6 +53,17 @@ class Zoo(BaseModel):
 class Node(BaseModel):
     name: str
     children: list[Node] = []
+
+
+class Address(BaseModel):
+    street: str | None = None
+
+
+class Person(BaseModel):
+    """Whatever object it is: it fits."""
+
+    name: str | None = None
+    address: Address | None = None
 
 
 class Loose(BaseModel):
@@ -168,6 +181,62 @@ def test_a_text_of_nothing_but_brackets_takes_no_time():
 
 def test_brackets_that_are_no_json_are_passed_over():
     assert [{"a": 1}] == candidates('see [1, footnote] and {this}: {"a": 1}')
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [
+        (Person, '{"name": "Bob", "address": {"street": "Main St"}, "bio": "He was born in'),
+        (Person, '{"name": "Bob", "address": {"street": "Main St"}, "bio": "said "hi" to all"}'),
+        (Person, '{"name": "Bob", "bio": "said "}" to all", "address": {"street": "Main St"}}'),
+        (Person, '{name: "Bob", address: {"street": "Main St"}}'),
+        (Person, '"name": "Bob", "address": {"street": "Main St"}}'),
+        (Person, '[{"name": "Bob"}, {"name": "B'),
+        (Person, '```json\n{"name": "Bob", "address": {"street": "Main St"}, "bio": "\n```'),
+        (Person, '{"bio": "Write\n```json\n{"street": "Main St"}\n```", "name": "Bob"}'),
+        (Person, '{"name": "Bob"} or rather {"name": "B'),
+        (Person, "void main() {} and nothing else"),
+        (Node, '{"name": "root", "children": [{"name": "leaf", "children": []}],}'),
+        (list[int], "The first three primes (see [1]) are 2, 3 and 5."),
+        (list[int], "The first three primes are 2, 3 and 5 [1]."),
+        (list[int], "[[1]](https://example.org) says 2, 3 and 5."),
+    ],
+)
+def test_a_piece_of_an_answer_is_never_taken_for_it(simulator, make_client, shape, text):
+    simulator.answer = text
+
+    with pytest.raises(InvalidStructuredOutput):
+        make_client().parse("Who?", shape, repairs=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Here they are:\n[2, 3, 5]\nas in [1].", [2, 3, 5]),
+        ("{}", {}),
+        ('Not {"name": …} but\n{"name": "a [b"}', {"name": "a [b"}),
+        ('As in [1]: {"name": "a"}.', {"name": "a"}),
+        ('They are [{"name": "a"}].', [{"name": "a"}]),
+    ],
+)
+def test_what_stands_by_itself_among_words_is_the_answer(text, value):
+    assert [value] == candidates(text)
+
+
+def test_of_an_answer_that_was_cut_off_only_a_whole_one_counts():
+    assert [DANUBE] == candidates(GOOD, cut=True)
+    assert [] == candidates("12", cut=True)
+    assert [] == candidates(f"It is {GOOD} or rath", cut=True)
+    assert [] == candidates(f"```\n{GOOD}\n```\nor\n```\n{{", cut=True)
+
+
+def test_an_answer_that_was_cut_off_is_told_so():
+    message = {"role": "assistant", "content": f"It is {GOOD}"}
+    choice = {"index": 0, "message": message, "finish_reason": "length"}
+    said = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+
+    with pytest.raises(ValueError, match="cut off"):
+        form_of(River).read(Completion.model_validate(said))
 
 
 def test_a_wrong_answer_is_asked_for_again_elsewhere_with_what_was_wrong(simulator, make_client):
