@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import PrivateAttr, TypeAdapter, ValidationError
 
-from openrouter_resilient.endpoints.schema import strict, with_object_root
+from openrouter_resilient.endpoints.schema import strict, with_object_root, within_property
 from openrouter_resilient.endpoints.verdicts import schema_in_words
 from openrouter_resilient.errors import (
     CallFailed,
@@ -134,16 +134,7 @@ def _form(name: str, schema: dict[str, Any], check: Callable[[Any], Any]) -> For
     rooted = with_object_root(schema)
     if rooted.get("type") == "object":
         return Form(name, rooted, check, wrapped=False)
-    definitions = {"$defs": schema["$defs"]} if "$defs" in schema else {}
-    inner = {name: part for name, part in schema.items() if name != "$defs"}
-    whole = {
-        "type": "object",
-        "properties": {"value": inner},
-        "required": ["value"],
-        "additionalProperties": False,
-        **definitions,
-    }
-    return Form(name, whole, check, wrapped=True)
+    return Form(name, within_property(schema, "value"), check, wrapped=True)
 
 
 def _fitting(value: Any, schema: Mapping[str, Any]) -> Any:

@@ -147,6 +147,58 @@ def test_a_form_that_leaves_something_open_is_not_called_strict(shape):
     assert form_of(shape).response_format()["json_schema"]["strict"] is False
 
 
+OLD = {
+    "type": "object",
+    "properties": {"a": {"$ref": "#/definitions/A"},
+                   "definitions": {"const": {"$ref": "#/definitions/A"}}},
+    "definitions": {"A": {"type": "object", "properties": {"x": {"type": "integer"}}}},
+}  # fmt: skip
+
+
+def test_the_definitions_of_older_schemas_are_sent_as_strict_apis_know_them():
+    sent = form_of(OLD).response_format()["json_schema"]
+
+    assert sent["strict"] is True
+    assert {"$ref": "#/$defs/A"} == sent["schema"]["properties"]["a"]
+    assert [{"$ref": "#/definitions/A"}] == sent["schema"]["properties"]["definitions"]["enum"]
+    assert ["x"] == sent["schema"]["$defs"]["A"]["required"]
+    assert "definitions" not in sent["schema"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "wrapped"),
+    [
+        ({"type": "object", "properties": {"x": {"type": "integer"}}}, False),
+        ({"type": "array", "items": {"$ref": "#/definitions/A"}}, True),
+    ],
+)
+def test_a_root_that_refers_to_an_older_definition_is_found(definition, wrapped):
+    form = form_of({"$ref": "#/definitions/A", "definitions": {"A": definition}})
+
+    sent = form.response_format()["json_schema"]
+    assert wrapped is form.wrapped
+    assert sent["strict"] is True
+    assert {"A"} == set(sent["schema"]["$defs"])
+    assert "definitions" not in json.dumps(sent)
+
+
+def test_what_refers_to_the_root_of_a_schema_does_so_when_it_is_wrapped():
+    numbers = {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"$ref": "#"}]}}
+
+    sent = form_of(numbers).response_format()["json_schema"]
+    items = sent["schema"]["properties"]["value"]["items"]
+    assert sent["strict"] is False
+    assert {"$ref": "#/properties/value"} == items["anyOf"][1]
+
+
+@pytest.mark.parametrize("reference", ["#/$defs/B", "#/properties/b", "https://example.org/b.json"])
+def test_a_schema_that_refers_elsewhere_is_sent_as_it_is_and_not_called_strict(reference):
+    schema = {"type": "object", "properties": {"a": {"$ref": reference}, "b": {"type": "null"}}}
+
+    sent = form_of(schema).response_format()["json_schema"]
+    assert (False, schema) == (sent["strict"], sent["schema"])
+
+
 @pytest.mark.parametrize(
     "text",
     [
