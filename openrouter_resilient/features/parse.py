@@ -158,7 +158,8 @@ def parse(
         asking.prepare_another()
     parsed = asking.once()
     if parsed is None and asking.served.cached:  # what is known is wrong; what is new may not be
-        parsed = asking.once(cache_seconds=0, stale_if_error=0)
+        asking.forget()
+        parsed = asking.once()
     if parsed is None:
         raise asking.failed()
     return parsed
@@ -192,10 +193,15 @@ class _Asking:
         assert self._last is not None  # noqa: S101  it has answered, wrongly
         return self._last.served
 
-    def once(self, **options: Any) -> Parsed[Any] | None:
+    def forget(self) -> None:
+        """Let a new answer take the place of the last, which is wrong whoever asks for it."""
+        if self._last is not None and self._client._cache is not None:
+            self._client._cache.forget(self._last)
+
+    def once(self) -> Parsed[Any] | None:
         """Ask; None if the answer does not have the form."""
         try:
-            completion = self._complete({**self._options, **options})
+            completion = self._complete(self._options)
         except (CallFailed, RequestRefused) as failure:
             if self._last is None:
                 raise
