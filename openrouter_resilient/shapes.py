@@ -118,6 +118,7 @@ class Completion(Shape):
     usage: Usage | None = None
 
     _served: Served | None = PrivateAttr(default=None)
+    _kept_as: tuple[str, float] | None = PrivateAttr(default=None)  # a copy's place in the cache
 
     @property
     def text(self) -> str:

@@ -7,14 +7,18 @@ structured outputs; `transform_schema` in Anthropic's own Python package.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 KEPT = ("type", "description", "enum", "anyOf", "items", "properties", "$ref", "$defs")
 SILENT = frozenset({"title", "default", "examples", "discriminator", "$schema", "required",
                     "additionalProperties", "const", "oneOf", "allOf", "$id"})  # fmt: skip
 LOOSE = frozenset({"patternProperties", "prefixItems", "not", "if", "unevaluatedProperties",
-                   "propertyNames", "contains", "dependentRequired", "$dynamicRef"})  # fmt: skip
+                   "propertyNames", "contains", "dependentRequired", "$dynamicRef",
+                   "definitions"})  # fmt: skip
+VALUES = frozenset({"enum", "const", "default", "examples"})  # no schema stands in them
+BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions"})  # a schema a name
+NEW, OLD = "#/$defs/", "#/definitions/"
 
 
 class _LooseError(Exception):
@@ -31,17 +35,81 @@ def strict(schema: Mapping[str, Any]) -> dict[str, Any] | None:
         whole = _strict(with_object_root(schema))
     except _LooseError:
         return None
-    return whole if whole.get("type") == "object" else None
+    known = {"#", *(f"{NEW}{name}" for name in whole.get("$defs", ()))}
+    held = whole.get("type") == "object" and known.issuperset(_references(whole))
+    return whole if held else None
 
 
 def with_object_root(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema without a reference at its root, as a recursive model's has."""
+    schema = _with_defs(schema)
     reference = schema.get("$ref")
-    if not isinstance(reference, str) or not reference.startswith("#/$defs/"):
-        return dict(schema)
+    if not isinstance(reference, str) or not reference.startswith(NEW):
+        return schema
     definitions = schema.get("$defs", {})
-    target = definitions.get(reference.removeprefix("#/$defs/"), {})
-    return {**target, "$defs": definitions}
+    target = definitions.get(reference.removeprefix(NEW))
+    return {**target, "$defs": definitions} if isinstance(target, Mapping) else schema
+
+
+def within_property(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """An object with one property, which is of the schema; what refers to its root still does."""
+
+    def moved(reference: str) -> str:
+        of_root = reference == "#" or reference.startswith("#/")
+        stays = not of_root or reference.startswith((NEW, OLD))
+        return reference if stays else f"#/properties/{name}{reference[1:]}"
+
+    whole = _redirected(_with_defs(schema), moved)
+    shared = {part: whole.pop(part) for part in ("$defs", "definitions") if part in whole}
+    return {
+        "type": "object",
+        "properties": {name: whole},
+        "required": [name],
+        "additionalProperties": False,
+        **shared,
+    }
+
+
+def _with_defs(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The `definitions` of drafts 4 to 7 as `$defs`, the only name that strict APIs know."""
+    old, new = schema.get("definitions"), schema.get("$defs", {})
+    if not isinstance(old, Mapping) or set(old) & set(new):
+        return dict(schema)
+    rest = {name: part for name, part in schema.items() if name != "definitions"}
+    made: dict[str, Any] = _redirected({**rest, "$defs": {**new, **old}}, _as_new)
+    return made
+
+
+def _as_new(reference: str) -> str:
+    return NEW + reference.removeprefix(OLD) if reference.startswith(OLD) else reference
+
+
+def _redirected(part: Any, change: Callable[[str], str], *, named: bool = False) -> Any:
+    """A part of a schema with other references; `named` holds a schema a name, and no words."""
+    if isinstance(part, list):
+        return [_redirected(entry, change) for entry in part]
+    if not isinstance(part, Mapping):
+        return part
+    if named:
+        return {name: _redirected(entry, change) for name, entry in part.items()}
+    return {
+        word: change(entry) if word == "$ref" and isinstance(entry, str)
+        else entry if word in VALUES
+        else _redirected(entry, change, named=word in BY_NAME)
+        for word, entry in part.items()
+    }  # fmt: skip
+
+
+def _references(schema: Mapping[str, Any]) -> list[str]:
+    """All references in a schema."""
+    found: list[str] = []
+
+    def noted(reference: str) -> str:
+        found.append(reference)
+        return reference
+
+    _redirected(schema, noted)
+    return found
 
 
 def _strict(schema: Any) -> dict[str, Any]:

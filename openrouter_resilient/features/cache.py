@@ -10,7 +10,7 @@ import json
 import pickle
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from cachetools import TLRUCache
@@ -101,12 +101,22 @@ class Cache:
         key = key_of(call)
         try:
             entry = self._look(key, fresh.seconds)
-            return self._copy(call, entry, fresh) if entry else self._asked(call, key, ask, fresh)
+            if entry is None:
+                return self._asked(call, key, ask, fresh)
+            return self._copy(call, key, entry, fresh)
         except CallFailed as error:
             stale = self._look(key, fresh.seconds + fresh.stale_seconds)
             if stale is None:
                 raise
-            return self._copy(call, stale, fresh, error.history)
+            return self._copy(call, key, stale, fresh, error.history)
+
+    def forget(self, copy: Completion) -> None:
+        """Let go of the answer that this is a copy of; one that has come since stays."""
+        key, at = copy._kept_as or ("", 0.0)
+        with self._lock, suppress(KeyError):  # it may expire in between
+            entry = self._kept.get(key)
+            if entry and entry.at == at:
+                del self._kept[key]
 
     def age(self, call: Call, seconds: float) -> float | None:
         """How old the answer is that this call would get; None if it would ask."""
@@ -125,7 +135,7 @@ class Cache:
             if not flight.over.wait(max(0.0, remaining)):
                 raise error_for(Stop(Reason.DEADLINE), call.plan, ())
             if flight.entry is not None:
-                return self._copy(call, flight.entry, fresh)
+                return self._copy(call, key, flight.entry, fresh)
             if flight.error is not None:
                 raise _copied(flight.error)
             # The first to ask ran out of its own time, or was interrupted: now it is another's turn
@@ -176,6 +186,7 @@ class Cache:
     def _copy(
         self,
         call: Call,
+        key: str,
         entry: _Entry,
         fresh: Freshness,
         attempts: tuple[AttemptRecord, ...] = (),
@@ -188,6 +199,7 @@ class Cache:
             completion.served, cached=True, stale=age > fresh.seconds, age_seconds=age,
             attempts=attempts, cost=0.0, seconds=now - call.started_at, first_token_seconds=None,
         )  # fmt: skip
+        completion._kept_as = key, entry.at
         return completion
 
 

@@ -30,7 +30,7 @@ LIMITS: dict[str, tuple[type | tuple[type, ...], Limit]] = {
     "exclusiveMaximum": ((int, float), lambda value, limit: value < limit),
     "minLength": (str, lambda value, limit: len(value) >= limit),
     "maxLength": (str, lambda value, limit: len(value) <= limit),
-    "pattern": (str, lambda value, limit: re.search(limit, value) is not None),
+    "pattern": (str, lambda value, limit: _matches(limit, value) is not False),
     "minItems": (list, lambda value, limit: len(value) >= limit),
     "maxItems": (list, lambda value, limit: len(value) <= limit),
     "uniqueItems": (list, lambda value, limit: not limit or _unlike(value)),
@@ -41,6 +41,14 @@ LIMITS: dict[str, tuple[type | tuple[type, ...], Limit]] = {
 
 def _unlike(values: list[Any]) -> bool:
     return all(value not in values[:place] for place, value in enumerate(values))
+
+
+def _matches(pattern: str, text: str) -> bool | None:
+    """Whether a text has it; None if Python cannot tell: its patterns are not all of ECMA's."""
+    try:
+        return re.search(pattern, text) is not None
+    except (re.error, OverflowError, RecursionError):
+        return None
 
 
 def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
@@ -62,7 +70,15 @@ def _problems(value: Any, schema: Any, root: Mapping[str, Any], at: str) -> Iter
         yield from _object_problems(value, schema, root, at)
     if isinstance(value, list):
         for place, entry in enumerate(value):
-            yield from _problems(entry, schema.get("items", True), root, f"{at}[{place}]")
+            yield from _problems(entry, _entry_rule(place, schema), root, f"{at}[{place}]")
+
+
+def _entry_rule(place: int, schema: Mapping[str, Any]) -> Any:
+    """What holds for one entry; up to draft 7 the first ones' rules were a list in `items`."""
+    rest, first = schema.get("items", True), schema.get("prefixItems") or []
+    if isinstance(rest, list):
+        rest, first = schema.get("additionalItems", True), rest
+    return first[place] if place < len(first) else rest
 
 
 def _kind_problems(value: Any, schema: Mapping[str, Any], at: str) -> Iterator[str]:
@@ -97,13 +113,22 @@ def _choice_problems(
 def _object_problems(
     value: dict[str, Any], schema: Mapping[str, Any], root: Mapping[str, Any], at: str
 ) -> Iterator[str]:
-    properties = schema.get("properties") or {}
     for name in schema.get("required") or ():
         if name not in value:
             yield f"{at} lacks {name}"
     for name, entry in value.items():
-        rule = properties.get(name, schema.get("additionalProperties", True))
-        yield from _problems(entry, rule, root, f"{at}.{name}")
+        for rule in _property_rules(name, schema):
+            yield from _problems(entry, rule, root, f"{at}.{name}")
+
+
+def _property_rules(name: str, schema: Mapping[str, Any]) -> list[Any]:
+    """What holds for one property; `additionalProperties` is for those that nothing else names."""
+    properties, patterns = schema.get("properties") or {}, schema.get("patternProperties") or {}
+    matches = {pattern: _matches(pattern, name) for pattern in patterns}
+    rules = [patterns[pattern] for pattern, matched in matches.items() if matched]
+    rules += [properties[name]] if name in properties else []
+    unknown = None in matches.values()  # then it may be one of those
+    return rules if rules or unknown else [schema.get("additionalProperties", True)]
 
 
 def _resolved(reference: str, root: Mapping[str, Any]) -> Any:

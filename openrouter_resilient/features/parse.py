@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import PrivateAttr, TypeAdapter, ValidationError
 
-from openrouter_resilient.endpoints.schema import strict, with_object_root
+from openrouter_resilient.endpoints.schema import strict, with_object_root, within_property
 from openrouter_resilient.endpoints.verdicts import schema_in_words
 from openrouter_resilient.errors import (
     CallFailed,
@@ -24,6 +24,7 @@ from openrouter_resilient.errors import (
 )
 from openrouter_resilient.features.json_schema import problems
 from openrouter_resilient.features.spending import with_one_cap
+from openrouter_resilient.features.wrapping import candidates
 from openrouter_resilient.given import check_seconds, models_of
 from openrouter_resilient.routing.faults import Kind
 from openrouter_resilient.routing.plan import Route
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from openrouter_resilient.served import AttemptRecord, Served
 
 Value = TypeVar("Value")
-FENCE = re.compile(r"```\w*[ \t]*\n(.*?)```", re.DOTALL)
-BRACKET = re.compile(r"[{\[]")
-MOST_BRACKETS = 200  # looked at: a text of nothing but brackets must not take the whole deadline
 LEAST_S = 0.001  # a deadline is never nothing
 WORTH_ASKING_S = 0.5  # with less time left than this no model has answered
 
@@ -85,12 +83,14 @@ class Form:
         Raises:
             ValueError: the answer does not have this form.
         """
-        refusal = completion.choices[0].message.refusal if completion.choices else None
-        if refusal:
+        choice = completion.choices[0] if completion.choices else None
+        if choice and choice.message.refusal:
             raise Refused("the model refused to answer")
-        tried = [self._tried(candidate) for candidate in candidates(completion.text)]
+        cut = bool(choice and choice.finish_reason == "length")
+        tried = [self._tried(candidate) for candidate in candidates(completion.text, cut=cut)]
         if not tried:
-            raise ValueError("there is no JSON in the answer")
+            missing = "it was cut off before its end" if cut else "there is no JSON in the answer"
+            raise ValueError(missing)
         values = [value for value, error in tried if error is None]
         if not values:
             raise tried[0][1] or ValueError
@@ -134,16 +134,7 @@ def _form(name: str, schema: dict[str, Any], check: Callable[[Any], Any]) -> For
     rooted = with_object_root(schema)
     if rooted.get("type") == "object":
         return Form(name, rooted, check, wrapped=False)
-    definitions = {"$defs": schema["$defs"]} if "$defs" in schema else {}
-    inner = {name: part for name, part in schema.items() if name != "$defs"}
-    whole = {
-        "type": "object",
-        "properties": {"value": inner},
-        "required": ["value"],
-        "additionalProperties": False,
-        **definitions,
-    }
-    return Form(name, whole, check, wrapped=True)
+    return Form(name, within_property(schema, "value"), check, wrapped=True)
 
 
 def _fitting(value: Any, schema: Mapping[str, Any]) -> Any:
@@ -151,42 +142,6 @@ def _fitting(value: Any, schema: Mapping[str, Any]) -> Any:
     if wrong:
         raise ValueError("; ".join(wrong[:5]))
     return value
-
-
-def candidates(text: str) -> list[Any]:
-    """The JSON values that an answer may mean: all of it, what is fenced, what is among words."""
-    fenced = (value for block in FENCE.findall(text) for value in _loaded(block))
-    return _loaded(text) or list(fenced) or _embedded(text)
-
-
-def _loaded(text: str) -> list[Any]:
-    """The value that a text is; none if it is no JSON."""
-    try:
-        return [json.loads(text)]
-    except (ValueError, RecursionError):
-        return []
-
-
-def _embedded(text: str) -> list[Any]:
-    """The objects and lists among the words of a text."""
-    found: list[Any] = []
-    at = 0
-    for _ in range(MOST_BRACKETS):
-        opening = BRACKET.search(text, at)
-        if opening is None:
-            break
-        value, at = _decoded(text, opening.start())
-        found += value
-    return found
-
-
-def _decoded(text: str, at: int) -> tuple[list[Any], int]:
-    """The value that begins at a bracket, if one does, and where to look on."""
-    try:
-        value, end = json.JSONDecoder().raw_decode(text, at)
-    except (ValueError, RecursionError):
-        return [], at + 1
-    return [value], end
 
 
 def parse(
@@ -203,7 +158,8 @@ def parse(
         asking.prepare_another()
     parsed = asking.once()
     if parsed is None and asking.served.cached:  # what is known is wrong; what is new may not be
-        parsed = asking.once(cache_seconds=0, stale_if_error=0)
+        asking.forget()
+        parsed = asking.once()
     if parsed is None:
         raise asking.failed()
     return parsed
@@ -237,10 +193,15 @@ class _Asking:
         assert self._last is not None  # noqa: S101  it has answered, wrongly
         return self._last.served
 
-    def once(self, **options: Any) -> Parsed[Any] | None:
+    def forget(self) -> None:
+        """Let a new answer take the place of the last, which is wrong whoever asks for it."""
+        if self._last is not None and self._client._cache is not None:
+            self._client._cache.forget(self._last)
+
+    def once(self) -> Parsed[Any] | None:
         """Ask; None if the answer does not have the form."""
         try:
-            completion = self._complete({**self._options, **options})
+            completion = self._complete(self._options)
         except (CallFailed, RequestRefused) as failure:
             if self._last is None:
                 raise

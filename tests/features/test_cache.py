@@ -319,3 +319,16 @@ def test_a_forked_child_waits_for_no_flight_and_no_lock_of_its_parents(simulator
 
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     leader.join()
+
+
+def test_what_is_forgotten_is_the_answer_of_which_the_copy_was_made(simulator, make_client):
+    client = make_client(cache_seconds=60)
+    client.complete("hi")
+    old = client.complete("hi")
+    client._cache.forget(old)
+    client.complete("hi")
+
+    client._cache.forget(old)  # another has come since
+
+    assert client.complete("hi").served.cached
+    assert 2 == len(simulator.requests)

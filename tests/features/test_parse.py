@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel, Field, ValidationError
 
 from openrouter_resilient import (
+    Completion,
     ConfigurationError,
     InvalidStructuredOutput,
     Parsed,
@@ -19,7 +20,8 @@ from openrouter_resilient import (
     SpendingCapReached,
 )
 from openrouter_resilient.features.json_schema import problems
-from openrouter_resilient.features.parse import candidates, form_of
+from openrouter_resilient.features.parse import form_of
+from openrouter_resilient.features.wrapping import candidates
 
 
 class River(BaseModel):
@@ -51,6 +53,17 @@ class Zoo(BaseModel):
 class Node(BaseModel):
     name: str
     children: list[Node] = []
+
+
+class Address(BaseModel):
+    street: str | None = None
+
+
+class Person(BaseModel):
+    """Whatever object it is: it fits."""
+
+    name: str | None = None
+    address: Address | None = None
 
 
 class Loose(BaseModel):
@@ -134,6 +147,58 @@ def test_a_form_that_leaves_something_open_is_not_called_strict(shape):
     assert form_of(shape).response_format()["json_schema"]["strict"] is False
 
 
+OLD = {
+    "type": "object",
+    "properties": {"a": {"$ref": "#/definitions/A"},
+                   "definitions": {"const": {"$ref": "#/definitions/A"}}},
+    "definitions": {"A": {"type": "object", "properties": {"x": {"type": "integer"}}}},
+}  # fmt: skip
+
+
+def test_the_definitions_of_older_schemas_are_sent_as_strict_apis_know_them():
+    sent = form_of(OLD).response_format()["json_schema"]
+
+    assert sent["strict"] is True
+    assert {"$ref": "#/$defs/A"} == sent["schema"]["properties"]["a"]
+    assert [{"$ref": "#/definitions/A"}] == sent["schema"]["properties"]["definitions"]["enum"]
+    assert ["x"] == sent["schema"]["$defs"]["A"]["required"]
+    assert "definitions" not in sent["schema"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "wrapped"),
+    [
+        ({"type": "object", "properties": {"x": {"type": "integer"}}}, False),
+        ({"type": "array", "items": {"$ref": "#/definitions/A"}}, True),
+    ],
+)
+def test_a_root_that_refers_to_an_older_definition_is_found(definition, wrapped):
+    form = form_of({"$ref": "#/definitions/A", "definitions": {"A": definition}})
+
+    sent = form.response_format()["json_schema"]
+    assert wrapped is form.wrapped
+    assert sent["strict"] is True
+    assert {"A"} == set(sent["schema"]["$defs"])
+    assert "definitions" not in json.dumps(sent)
+
+
+def test_what_refers_to_the_root_of_a_schema_does_so_when_it_is_wrapped():
+    numbers = {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"$ref": "#"}]}}
+
+    sent = form_of(numbers).response_format()["json_schema"]
+    items = sent["schema"]["properties"]["value"]["items"]
+    assert sent["strict"] is False
+    assert {"$ref": "#/properties/value"} == items["anyOf"][1]
+
+
+@pytest.mark.parametrize("reference", ["#/$defs/B", "#/properties/b", "https://example.org/b.json"])
+def test_a_schema_that_refers_elsewhere_is_sent_as_it_is_and_not_called_strict(reference):
+    schema = {"type": "object", "properties": {"a": {"$ref": reference}, "b": {"type": "null"}}}
+
+    sent = form_of(schema).response_format()["json_schema"]
+    assert (False, schema) == (sent["strict"], sent["schema"])
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -168,6 +233,62 @@ def test_a_text_of_nothing_but_brackets_takes_no_time():
 
 def test_brackets_that_are_no_json_are_passed_over():
     assert [{"a": 1}] == candidates('see [1, footnote] and {this}: {"a": 1}')
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [
+        (Person, '{"name": "Bob", "address": {"street": "Main St"}, "bio": "He was born in'),
+        (Person, '{"name": "Bob", "address": {"street": "Main St"}, "bio": "said "hi" to all"}'),
+        (Person, '{"name": "Bob", "bio": "said "}" to all", "address": {"street": "Main St"}}'),
+        (Person, '{name: "Bob", address: {"street": "Main St"}}'),
+        (Person, '"name": "Bob", "address": {"street": "Main St"}}'),
+        (Person, '[{"name": "Bob"}, {"name": "B'),
+        (Person, '```json\n{"name": "Bob", "address": {"street": "Main St"}, "bio": "\n```'),
+        (Person, '{"bio": "Write\n```json\n{"street": "Main St"}\n```", "name": "Bob"}'),
+        (Person, '{"name": "Bob"} or rather {"name": "B'),
+        (Person, "void main() {} and nothing else"),
+        (Node, '{"name": "root", "children": [{"name": "leaf", "children": []}],}'),
+        (list[int], "The first three primes (see [1]) are 2, 3 and 5."),
+        (list[int], "The first three primes are 2, 3 and 5 [1]."),
+        (list[int], "[[1]](https://example.org) says 2, 3 and 5."),
+    ],
+)
+def test_a_piece_of_an_answer_is_never_taken_for_it(simulator, make_client, shape, text):
+    simulator.answer = text
+
+    with pytest.raises(InvalidStructuredOutput):
+        make_client().parse("Who?", shape, repairs=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Here they are:\n[2, 3, 5]\nas in [1].", [2, 3, 5]),
+        ("{}", {}),
+        ('Not {"name": …} but\n{"name": "a [b"}', {"name": "a [b"}),
+        ('As in [1]: {"name": "a"}.', {"name": "a"}),
+        ('They are [{"name": "a"}].', [{"name": "a"}]),
+    ],
+)
+def test_what_stands_by_itself_among_words_is_the_answer(text, value):
+    assert [value] == candidates(text)
+
+
+def test_of_an_answer_that_was_cut_off_only_a_whole_one_counts():
+    assert [DANUBE] == candidates(GOOD, cut=True)
+    assert [] == candidates("12", cut=True)
+    assert [] == candidates(f"It is {GOOD} or rath", cut=True)
+    assert [] == candidates(f"```\n{GOOD}\n```\nor\n```\n{{", cut=True)
+
+
+def test_an_answer_that_was_cut_off_is_told_so():
+    message = {"role": "assistant", "content": f"It is {GOOD}"}
+    choice = {"index": 0, "message": message, "finish_reason": "length"}
+    said = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+
+    with pytest.raises(ValueError, match="cut off"):
+        form_of(River).read(Completion.model_validate(said))
 
 
 def test_a_wrong_answer_is_asked_for_again_elsewhere_with_what_was_wrong(simulator, make_client):
@@ -242,6 +363,19 @@ def test_a_schema_without_a_class_is_checked_as_well(simulator, make_client):
         ({"properties": {"a": False}}, [{}, {"b": 1}], [{"a": 1}]),
         ({"type": "object", "additionalProperties": False, "required": ["a"],
           "properties": {"a": {}}}, [{"a": None}], [{}, {"a": 1, "b": 2}]),
+        ({"prefixItems": [{"type": "integer"}, {"type": "string"}], "items": False},
+         [[], [1], [1, "a"]], [["a"], [1, 2], [1, "a", None]]),
+        ({"items": [{"type": "integer"}], "additionalItems": {"type": "string"}},
+         [[], [1], [1, "a"]], [["a"], [1, 2]]),
+        ({"properties": {"x0": {"minimum": 5}}, "additionalProperties": False,
+          "patternProperties": {"^x": {"type": "integer"}, "1$": {"maximum": 1}}},
+         [{"x1": 1}, {"x0": 7}, {"x2": 2}, {"y1": "a"}],
+         [{"x1": "a"}, {"x1": 2}, {"x0": 1}, {"y": 1}]),
+        ({"patternProperties": {r"^\p{L}$": {}, "^x": {"type": "null"}},
+          "additionalProperties": False}, [{"é": 1}, {"x": None}], [{"x": 1}]),
+        ({"type": "string", "pattern": r"^\p{L}+$", "maxLength": 2}, ["é", "1"], ["aaa", 1]),
+        ({"pattern": "["}, ["a"], []),
+        ({"pattern": "a{99999999999999999999}"}, ["a"], []),
     ],
 )  # fmt: skip
 def test_a_schema_is_held_to_word_by_word(schema, fits, does_not):

@@ -157,6 +157,23 @@ class TestTheCacheAndForms:
 
         assert DANUBE == client.parse("Which?", River, repairs=0).value
 
+    @pytest.mark.parametrize("repairs", [0, 1, 2])
+    def test_a_right_answer_takes_the_place_of_a_known_one_that_is_wrong(
+        self, simulator, make_client, repairs
+    ):
+        client = make_client(cache_seconds=60)
+        simulator.answer = WRONG
+        with pytest.raises(InvalidStructuredOutput):
+            client.parse("Which?", River, repairs=repairs)
+        simulator.answer = GOOD
+        client.parse("Which?", River, repairs=repairs)
+        asked = len(simulator.requests)
+
+        again = client.parse("Which?", River, repairs=repairs)
+
+        assert (DANUBE, True) == (again.value, again.served.cached)
+        assert asked == len(simulator.requests)
+
     def test_many_that_want_the_same_form_make_one_request(self, simulator, make_client):
         simulator.answer = GOOD
         simulator.latency("openrouter", first_token=0.3)
