@@ -121,6 +121,15 @@ def test_a_litellm_name_is_found_at_openrouter(simulator, environment, name, at_
     assert at_openrouter == simulator.requests[0].body["model"]
 
 
+def test_the_key_that_is_missing_is_the_one_that_is_named(environment):
+    environment.delenv("GROQ_API_KEY")
+
+    with pytest.raises(ConfigurationError, match="set GROQ_API_KEY") as caught:
+        completion(model="groq/llama-3.1-8b-instant", messages=MESSAGES)
+
+    assert "OPENROUTER" not in str(caught.value)
+
+
 def test_a_name_that_cannot_be_placed_is_said(environment):
     with pytest.raises(ConfigurationError, match="whose model is 'llama3'"):
         completion(model="llama3", messages=MESSAGES)
