@@ -241,8 +241,7 @@ def _keys_wanted(lacking: Sequence[Route], endpoints: Mapping[str, Endpoint]) ->
             f"{places}(api_key=…)"
         )
     wanted = (
-        f"{route} needs a key: set {endpoints[name].key_variable}"
-        for name, route in firsts.items()
+        f"{route} needs a key: set {endpoints[name].key_variable}" for name, route in firsts.items()
     )
     return f"{'; '.join(wanted)}, in {places}(keys=…)"
 
