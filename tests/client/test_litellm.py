@@ -142,3 +142,16 @@ def test_timeout_is_the_deadline_and_retries_are_rounds(simulator, environment):
         completion(model="groq/llama-3.1-8b-instant", messages=MESSAGES, timeout=3, num_retries=0)
 
     assert len(caught.value.history) >= 2
+
+
+@pytest.mark.parametrize("name", ["num_retries", "max_retries"])
+@pytest.mark.parametrize(("retries", "attempts"), [(0, 2), (1, 3), (None, 3)])
+def test_no_retries_are_no_further_round(simulator, environment, name, retries, attempts):
+    """A 503 is asked again once within its turn in any case."""
+    simulator.play("groq", "status_503")
+    model, options = "groq/llama-3.1-8b-instant", {name: retries}
+
+    with pytest.raises(Exception, match="every route failed") as caught:
+        completion(model=model, messages=MESSAGES, timeout=8, **options)
+
+    assert attempts == len(caught.value.history)
