@@ -331,7 +331,8 @@ class Carrier:
     def stream_dropped(self, call: Call, exchange: Exchange) -> None:
         """Keep the record of a stream that nobody closed. Takes no lock: it is the collector's."""
         begun = call.history[-1]
-        outcome = replace(begun, ended_at=self.clock.now(), reported=exchange.reported())
+        reported = masked(exchange.reported(), self._keys)
+        outcome = replace(begun, ended_at=self.clock.now(), reported=reported)
         call.history = (*call.history[:-1], outcome)
         self.observers.tell_stream(call, self._served(call), exchange, self.clock, later=True)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import struct
+from operator import itemgetter
 from typing import Any
 
 from openrouter_resilient.endpoints.verdicts import Drop, Exclude, Put, Verdict, drop, exclude, keep
@@ -91,10 +92,9 @@ class VectorsReader:
             return body
         self._check_model(body.get("model"))
         try:
-            placed = sorted(enumerate(data), key=lambda pair: pair[1].get("index", pair[0]))
-            vectors = [_vector(entry["embedding"]) for _, entry in placed]
+            vectors = [_vector(entry["embedding"]) for entry in _in_order(data)]
         except (TypeError, ValueError, KeyError, AttributeError, struct.error):
-            raise Broken(Fault(Kind.UNREADABLE, "the reply holds no vectors")) from None
+            raise Broken(Fault(Kind.UNREADABLE, "it holds no vectors, or in no order")) from None
         if len(vectors) != self._count or len(set(map(len, vectors))) > 1:
             raise Broken(Fault(Kind.UNREADABLE, "not one vector a text, all of one length"))
         message = {"role": "assistant", "content": None, "embeddings": vectors}
@@ -109,6 +109,20 @@ class VectorsReader:
         asked, named = (set(bare_model(name).split("-")) for name in (self._model, said))
         if not (asked <= named or named <= asked):
             raise Broken(Fault(Kind.UNREADABLE, f"the vectors are those of {said[:100]}"))
+
+
+def _in_order(data: list[Any]) -> list[Any]:
+    """The entries in the order of their texts: by their indices, where they have any.
+
+    Raises:
+        ValueError: the indices do not say which vector is which text's.
+    """
+    indices = [entry.get("index") for entry in data]
+    if all(index is None for index in indices):
+        return data
+    if any(type(index) is not int for index in indices) or sorted(indices) != [*range(len(data))]:
+        raise ValueError
+    return [entry for _, entry in sorted(zip(indices, data, strict=True), key=itemgetter(0))]
 
 
 def _vector(embedding: Any) -> list[float]:

@@ -172,7 +172,8 @@ def make_routes(
         endpoints: those that can be asked.
 
     Raises:
-        ConfigurationError: nothing can be asked, or a fallback names an endpoint without a key.
+        ConfigurationError: nothing can be asked, or a fallback names an endpoint without a key; the
+            message names every key that is missing.
     """
     routes = _grouped([parse_route(model, endpoints) for model in models], endpoints)
     if fallbacks is None:
@@ -222,19 +223,31 @@ def _with_keys(
     routes: list[Route], endpoints: Mapping[str, Endpoint], chosen: Sequence[str]
 ) -> tuple[Route, ...]:
     """Leave out OpenRouter where only a direct key is set; a chosen fallback must have its key."""
-    for route in routes:
-        needs_key = route.endpoint in ENDPOINTS and not endpoints[route.endpoint].key
-        if needs_key and any(parse_route(text, endpoints) == route for text in chosen):
-            raise ConfigurationError(
-                f"the fallback {route} needs a key: set {endpoints[route.endpoint].key_variable}"
-            )
     usable = [r for r in routes if r.endpoint not in ENDPOINTS or endpoints[r.endpoint].key]
-    if not usable:
-        raise ConfigurationError(
-            "no key is set. Set OPENROUTER_API_KEY (from https://openrouter.ai/settings/keys) in "
-            "the environment or in a .env file, or pass Client(api_key=…)"
-        )
+    lacking = [route for route in routes if route not in usable]
+    if usable:
+        fallbacks = [parse_route(text, endpoints) for text in chosen]
+        lacking = [route for route in lacking if route in fallbacks]
+    if lacking:
+        raise ConfigurationError(_keys_wanted(lacking, endpoints))
     return tuple(usable)
+
+
+def _keys_wanted(lacking: Sequence[Route], endpoints: Mapping[str, Endpoint]) -> str:
+    """All keys that are missing, in one message: whoever sets one is not told of the next then."""
+    firsts: dict[str, Route] = {}
+    for route in lacking:
+        firsts.setdefault(route.endpoint, route)
+    places = "the environment or in a .env file, or pass Client"
+    if list(firsts) == [OPENROUTER.name]:
+        return (
+            "no key is set. Set OPENROUTER_API_KEY (from https://openrouter.ai/settings/keys) in "
+            f"{places}(api_key=…)"
+        )
+    wanted = (
+        f"{route} needs a key: set {endpoints[name].key_variable}" for name, route in firsts.items()
+    )
+    return f"{'; '.join(wanted)}, in {places}(keys=…)"
 
 
 def _grouped(routes: Sequence[Route], endpoints: Mapping[str, Endpoint]) -> list[Route]:

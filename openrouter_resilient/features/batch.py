@@ -6,7 +6,7 @@ One thread (the caller's) decides; workers only ask. It knows nothing of files, 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def ask_all(
         raise ConfigurationError(f"workers must be at least 1, not {way.workers!r}")
     if isinstance(prompts, str):
         raise TypeError("map takes a list of prompts; for one, call client.complete(…)")
-    listed = list(prompts)
+    listed = list(map(_listed, prompts))
     with ExitStack() as stack:
         kept = stack.enter_context(Checkpoint(way.checkpoint)) if way.checkpoint else None
         bar = Progress(len(listed), client._carrier.clock, shown=way.progress)
@@ -103,12 +103,17 @@ class _Batch:
         self._workers = min(way.workers, len(prompts))
         self._spending = None if way.max_cost is None else Spending(way.max_cost, "this batch")
         self._results: list[Result | None] = [None] * len(prompts)
-        self._pending = deque(range(len(prompts)))
+        self._pending: deque[int] = deque()
         self._turns = [0] * len(prompts)
         self._digests: list[str | None] = [None] * len(prompts)
         self._kept: Checkpoint | None = None
         self._flying: dict[int, tuple[Future[Result], float]] = {}
         self._landed: SimpleQueue[tuple[int, Result, OSError | None]] = SimpleQueue()
+        for number, prompt in enumerate(prompts):
+            if isinstance(prompt, Exception):
+                self._settle(number, prompt, cost=0.0)
+            else:
+                self._pending.append(number)
 
     def resume(self, kept: Checkpoint) -> None:
         """Take from an earlier run what it has, and add to it what comes."""
@@ -233,6 +238,19 @@ class _Batch:
                 return BatchInterrupted(list(self._results))
             if not isinstance(result, CancelledError):
                 self._results[number] = result
+
+
+def _listed(prompt: Any) -> Any:
+    """A prompt that can be gone through as often as needed: for a checkpoint, and in each turn.
+
+    What an iterator raises stands in its place.
+    """
+    if not isinstance(prompt, Iterator):
+        return prompt
+    try:
+        return list(prompt)
+    except Exception as error:  # noqa: BLE001  one bad prompt must not end a batch; it is kept
+        return error
 
 
 def _trail(result: Result) -> tuple[AttemptRecord, ...]:

@@ -37,6 +37,7 @@ except ImportError:  # Windows has none; there, two runs must be kept apart by t
 BESIDE = ("deadline", "first_token_timeout", "wire", "hedge_after", "max_cost", "cache_seconds",
           "stale_if_error", "fallbacks")  # fmt: skip
 SERVED = TypeAdapter(Served)
+BEGINNING = b'{"prompt": "'  # of each line
 
 
 class Checkpoint:
@@ -46,7 +47,8 @@ class Checkpoint:
         """Open it, and read what is there; a last line that was torn off is as if it never was.
 
         Raises:
-            ConfigurationError: another run holds the file, or it is no checkpoint.
+            ConfigurationError: another run holds the file, it is no checkpoint, or a line of it is
+                damaged.
             OSError: it cannot be opened.
         """
         self._path = Path(path)
@@ -62,7 +64,7 @@ class Checkpoint:
     def take(self, digest: str) -> Completion | None:
         """An answer to this prompt from an earlier run, each once; None if there is none."""
         waiting = self._done.get(digest)
-        return _restored(waiting.popleft()) if waiting else None
+        return waiting.popleft() if waiting else None
 
     def add(self, digest: str, completion: Completion) -> None:
         """Keep an answer, before anybody is given it."""
@@ -96,35 +98,36 @@ class Checkpoint:
                 f"another run is writing {self._path}; wait for it, or name another checkpoint"
             ) from None
 
-    def _read(self) -> dict[str, deque[dict[str, Any]]]:
+    def _read(self) -> dict[str, deque[Completion]]:
         self._file.seek(0)
         data = self._file.read()
         whole, _, rest = data.rpartition(b"\n")
         lines = [self._parsed(line, place) for place, line in enumerate(whole.splitlines(), 1)]
         if rest:
-            lines += self._mended(rest, len(data) - len(rest))
-        done: dict[str, deque[dict[str, Any]]] = defaultdict(deque)
-        for line in lines:
-            done[line["prompt"]].append(line)
+            lines += self._mended(rest, len(data) - len(rest), len(lines) + 1)
+        done: dict[str, deque[Completion]] = defaultdict(deque)
+        for prompt, completion in lines:
+            done[prompt].append(completion)
         return done
 
-    def _mended(self, rest: bytes, at: int) -> list[dict[str, Any]]:
+    def _mended(self, rest: bytes, at: int, place: int) -> list[tuple[str, Completion]]:
         """The last line, which lacks its end: whole but for that, or cut away."""
-        try:
-            line = _line(rest)
-        except ValueError:
+        ours = at > 0 or rest.startswith(BEGINNING[: len(rest)])  # or else it is another's file
+        if ours and not _is_json(rest):
             self._file.truncate(at)
             return []
+        line = self._parsed(rest, place)
         self._file.write(b"\n")
         self._file.flush()
         return [line]
 
-    def _parsed(self, data: bytes, place: int) -> dict[str, Any]:
+    def _parsed(self, data: bytes, place: int) -> tuple[str, Completion]:
         try:
             return _line(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ConfigurationError(
-                f"line {place} of {self._path} is no line of a checkpoint; name another file"
+                f"line {place} of {self._path} is no line of a checkpoint; "
+                "take it out, or name another file"
             ) from None
 
 
@@ -143,8 +146,8 @@ def digest_of(client: Client, prompt: Any, params: Mapping[str, Any]) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def _line(data: bytes) -> dict[str, Any]:
-    """One line, checked.
+def _line(data: bytes) -> tuple[str, Completion]:
+    """One line, checked: what its prompt is known by, and its answer.
 
     Raises:
         ValueError: it is none.
@@ -152,10 +155,16 @@ def _line(data: bytes) -> dict[str, Any]:
     line = json.loads(data)
     if not isinstance(line, dict) or not {"prompt", "completion", "served"} <= line.keys():
         raise ValueError("no line of a checkpoint")
-    return line
-
-
-def _restored(line: dict[str, Any]) -> Completion:
+    if not isinstance(line["prompt"], str):
+        raise ValueError("no digest of a prompt")  # noqa: TRY004  what is in a file is a value
     completion = Completion.model_validate(line["completion"])
     completion._served = SERVED.validate_python(line["served"])
-    return completion
+    return line["prompt"], completion
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True

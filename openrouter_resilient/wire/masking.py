@@ -17,11 +17,19 @@ SHORTEST_KEY = 12  # a shorter one guards nothing ("ollama"), and may be a word 
 def masked(told: Told, keys: Sequence[str]) -> Told:
     """The same without any of the keys, wherever a server has put it."""
     shown = repr(list(vars(told).values()))  # a third of what the repr of a dataclass takes
-    found = [key for key in keys if len(key) >= SHORTEST_KEY and key[:SHORTEST_KEY] in shown]
+    found = [key for key in keys if len(key) >= SHORTEST_KEY and _is_in(shown, key[:SHORTEST_KEY])]
     if not found:
         return told
     values = {field.name: getattr(told, field.name) for field in fields(told)}
     return replace(told, **{name: _masked(value, found) for name, value in values.items()})
+
+
+def _is_in(shown: str, beginning: str) -> bool:
+    """Whether a repr shows it, which doubles a backslash and may put one before an apostrophe."""
+    if beginning in shown:
+        return True
+    escaped = repr(f'"{beginning}')[2:-1]
+    return escaped in shown or escaped.replace("\\'", "'") in shown
 
 
 def _masked(value: Any, keys: Sequence[str]) -> Any:

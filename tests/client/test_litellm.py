@@ -135,6 +135,15 @@ def test_a_litellm_name_is_found_at_openrouter(simulator, environment, name, at_
     assert at_openrouter == simulator.requests[0].body["model"]
 
 
+def test_the_key_that_is_missing_is_the_one_that_is_named(environment):
+    environment.delenv("GROQ_API_KEY")
+
+    with pytest.raises(ConfigurationError, match="set GROQ_API_KEY") as caught:
+        completion(model="groq/llama-3.1-8b-instant", messages=MESSAGES)
+
+    assert "OPENROUTER" not in str(caught.value)
+
+
 def test_a_name_that_cannot_be_placed_is_said(environment):
     with pytest.raises(ConfigurationError, match="whose model is 'llama3'"):
         completion(model="llama3", messages=MESSAGES)
@@ -147,3 +156,16 @@ def test_timeout_is_the_deadline_and_retries_are_rounds(simulator, environment):
         completion(model="groq/llama-3.1-8b-instant", messages=MESSAGES, timeout=3, num_retries=0)
 
     assert len(caught.value.history) >= 2
+
+
+@pytest.mark.parametrize("name", ["num_retries", "max_retries"])
+@pytest.mark.parametrize(("retries", "attempts"), [(0, 2), (1, 3), (None, 3)])
+def test_no_retries_are_no_further_round(simulator, environment, name, retries, attempts):
+    """A 503 is asked again once within its turn in any case."""
+    simulator.play("groq", "status_503")
+    model, options = "groq/llama-3.1-8b-instant", {name: retries}
+
+    with pytest.raises(Exception, match="every route failed") as caught:
+        completion(model=model, messages=MESSAGES, timeout=8, **options)
+
+    assert attempts == len(caught.value.history)

@@ -132,6 +132,42 @@ def test_a_file_that_is_none_is_left_as_it_is(run, path):
     assert '{"some": "other"}\n[1, 2]\n' == path.read_text()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"completion": {"id": "x"}},
+        {"completion": {"choices": "none"}},
+        {"completion": None},
+        {"served": {}},
+        {"served": []},
+        {"prompt": [1]},
+        {"prompt": None},
+    ],
+)
+def test_a_damaged_line_is_named_before_anything_is_asked(run, path, simulator, damage):
+    run(workers=1)
+    first, second, third = path.read_text().splitlines()
+    path.write_text(f"{first}\n{json.dumps({**json.loads(second), **damage})}\n{third}\n")
+    before = path.read_text()
+    simulator.forget()
+
+    with pytest.raises(ConfigurationError, match=r"line 2 of .* is no line of a checkpoint"):
+        run()
+
+    assert not simulator.requests
+    assert before == path.read_text()
+
+
+@pytest.mark.parametrize("text", ['{"some": "other"}', "some notes", "[" * 100_000, "7"])
+def test_a_file_of_one_line_without_its_end_that_is_none_is_left_as_it_is(run, path, text):
+    path.write_text(text)
+
+    with pytest.raises(ConfigurationError, match="line 1 of"):
+        run()
+
+    assert text == path.read_text()
+
+
 def test_two_runs_do_not_share_a_file(simulator, make_client, run, path):
     caught = []
 

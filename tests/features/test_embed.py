@@ -151,6 +151,23 @@ def test_too_few_or_too_many_or_vectors_of_two_lengths_are_a_fault(make_echo, ma
     assert EXPECTED[:2] == made.vectors
 
 
+@pytest.mark.parametrize(
+    "indices",
+    [[2, 2, 2], [0, 1, 3], [1, 2, 3], [-1, 0, 1], ["0", "1", "2"], [0.0, 1.0, 2.0],
+     [False, True, 2], [0, None, 2]],
+)  # fmt: skip
+def test_indices_that_do_not_say_whose_each_vector_is_are_a_fault(
+    simulator, make_echo, make_client, indices
+):
+    data = [{"index": index, "embedding": [1.0]} for index in indices]
+    url = make_echo(200, json.dumps({"data": data, "model": "text-embedding-3-small"}))
+
+    made = make_client(base_url=url).embed(TEXTS[:3])
+
+    assert "unreadable" == made.served[0].attempts[0].fault
+    assert EXPECTED[:3] == made.vectors
+
+
 def test_batches_of_two_lengths_are_never_handed_over(simulator, make_echo, make_client):
     """A server of one's own has another model under the same name."""
     odd = {"data": [{"embedding": [1.0]}], "model": "text-embedding-3-small"}

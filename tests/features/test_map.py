@@ -100,6 +100,30 @@ def test_what_cannot_be_answered_is_an_error_in_its_place(simulator, make_client
     assert "InvalidRequest" == type(refused).__name__
 
 
+def test_a_prompt_that_is_an_iterator_is_asked_whole_in_every_turn(
+    simulator, make_client, tmp_path
+):
+    simulator.play("openrouter", "rate_limit_seconds", seconds=0.05, times=2)
+    asking = [iter([{"role": "user", "content": text}]) for text in prompts(2)]
+
+    results = make_client(fallbacks=(), rounds=1).map(
+        asking, checkpoint=tmp_path / "run.jsonl", progress=False, workers=1
+    )
+
+    assert all(map(right, prompts(2), results))
+
+
+def test_what_a_prompt_raises_as_it_is_read_is_an_error_in_its_place(simulator, make_client):
+    def spoilt():
+        yield {"role": "user", "content": "hi"}
+        raise KeyError("gone")
+
+    wrong, good = make_client().map([spoilt(), "hi"], progress=False)
+
+    assert isinstance(wrong, KeyError)
+    assert "hi" in good.text
+
+
 def test_every_prompt_is_asked_with_the_same_parameters(simulator, make_client):
     make_client().map(prompts(3), progress=False, system="Be brief.", temperature=0.5)
 

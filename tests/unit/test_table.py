@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import pytest
 from pydantic import SecretStr
@@ -239,6 +240,28 @@ class TestTheRoutesOfAClient:
     def test_name_the_key_that_a_chosen_fallback_lacks(self):
         with pytest.raises(ConfigurationError, match="groq:x needs a key: set GROQ_API_KEY"):
             make_routes(["a/1"], ["groq:x"], endpoints())
+
+    def test_name_the_key_that_a_direct_route_lacks_and_not_one_that_is_set(self):
+        with pytest.raises(ConfigurationError, match=r"^groq:x needs a key: set GROQ_API_KEY,"):
+            make_routes(["groq:x"], [], endpoints())
+
+    @pytest.mark.parametrize(
+        ("models", "fallbacks", "settings", "missing"),
+        [
+            (["a/1"], ["groq:x", "openai:y"], {"OPENROUTER_API_KEY": "k"}, ["groq", "openai"]),
+            (["a/1"], ["groq:x", "groq:z"], {"OPENROUTER_API_KEY": "k"}, ["groq"]),
+            (["a/1"], ["groq:x", "openai:y"], {"NONE": "k"}, ["openrouter", "groq", "openai"]),
+            (["groq:x", "openai:y"], [], {"OPENROUTER_API_KEY": "k"}, ["groq", "openai"]),
+            # OpenRouter's is no must where a fallback can be asked
+            (["a/1"], ["groq:x", "openai:y"], {"OPENAI_API_KEY": "k"}, ["groq"]),
+        ],
+    )
+    def test_name_all_keys_that_are_missing_at_once(self, models, fallbacks, settings, missing):
+        with pytest.raises(ConfigurationError) as caught:
+            make_routes(models, fallbacks, endpoints(**settings))
+
+        named = re.findall(r"set (\w+)_API_KEY", str(caught.value))
+        assert missing == [name.lower() for name in named]
 
 
 class TestTheMakerOfTheFirstModel:
