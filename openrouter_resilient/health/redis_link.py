@@ -63,6 +63,8 @@ def masked_url(url: str) -> str:
     parts = _parts(url)
     if parts is not None and parts.scheme == "unix":
         return parts.path
+    if parts is not None and parts.scheme in ("redis", "rediss") and not parts.hostname:
+        return "localhost"
     if parts is not None and parts.hostname and _HOST.fullmatch(parts.hostname):
         return f"{parts.hostname}:{parts.port or _PORTS.get(parts.scheme, 6379)}"
     return "an address that cannot be read"

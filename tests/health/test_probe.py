@@ -431,6 +431,24 @@ def test_a_folder_that_cannot_be_written_and_a_redis_that_is_gone_stop_nothing(
     assert "s3cret" not in caplog.text
 
 
+def test_a_user_without_a_home_is_probed_for_and_warned_of_it(
+    simulator, make_client, monkeypatch, caplog
+):
+    for variable in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_123)  # nobody's number, as in a container
+    client, taken = make_client("openai/gpt-4o", fallbacks=(), redis_url=""), []
+    channel = Channel("a", lambda alerts, _seconds: taken.extend(alerts))
+    prober = Prober(client, channels=[channel], seconds=2)
+    simulator.outage("openrouter")
+
+    found = [probed.up for _ in range(2) for probed in prober.round()]
+
+    assert ([False, False], ["down"]) == (found, [alert.state for alert in taken])
+    (told,) = [text for record in caplog.records if "folder" in (text := record.getMessage())]
+    assert "cannot be written (set XDG_STATE_HOME or HOME); people may be told twice" in told
+
+
 @pytest.mark.parametrize(
     ("every", "schedule"),
     [("60", "* * * * *"), ("300", "*/5 * * * *"), ("3600", "0 * * * *"), ("7200", "0 */2 * * *")],

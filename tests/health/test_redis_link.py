@@ -16,6 +16,7 @@ UNREADABLE = "an address that cannot be read"
         ("redis://user:s3cret@127.0.0.1:1/0", "127.0.0.1:1"),
         ("redis://:s3@cret@cache.example/0", "cache.example:6379"),
         ("rediss://:s3%2Fcret@[::1]:7/0?ssl_cert_reqs=none", "::1:7"),
+        ("redis://:s3cret@/0", "localhost"),
         ("unix://user:s3cret@/run/redis.sock?db=1", "/run/redis.sock"),
     ],
 )
