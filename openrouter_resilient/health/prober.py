@@ -138,8 +138,10 @@ class Prober:
     def _attempt(self, name: str, send: Callable[[], None]) -> bool:
         try:
             send()
-        except Undelivered as undelivered:
-            self._complain(name, f"{name}: {undelivered}. It is tried again after the next round")
+        except Exception as error:  # noqa: BLE001  no alert is worth the probing
+            kind = f"it could not be sent ({type(error).__name__})"  # whose words may hold anything
+            why = error if isinstance(error, Undelivered) else kind
+            self._complain(name, f"{name}: {why}. It is tried again after the next round")
             return False
         self._said.discard(name)
         return True

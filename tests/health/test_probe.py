@@ -410,6 +410,22 @@ def test_an_alert_that_cannot_be_delivered_does_not_keep_others_from_theirs(
     assert ["down"] == [alert.state for alert in taken]
 
 
+def test_whatever_goes_wrong_with_an_alert_is_warned_of_once_and_the_probing_goes_on(
+    simulator, make_client, tmp_path, caplog
+):
+    def fail(_alerts, _seconds):
+        raise AttributeError("s3cret")
+
+    client = make_client("openai/gpt-4o", fallbacks=(), redis_url="")
+    prober = Prober(client, folder=tmp_path, channels=[Channel("a", fail)], seconds=2)
+    simulator.outage("openrouter")
+
+    assert [False, False] == [probed.up for _ in range(2) for probed in prober.round()]
+
+    assert 1 == caplog.text.count("a: it could not be sent (AttributeError)")
+    assert "s3cret" not in caplog.text
+
+
 def test_a_folder_that_cannot_be_written_and_a_redis_that_is_gone_stop_nothing(
     simulator, tmp_path, caplog
 ):
