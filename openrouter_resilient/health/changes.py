@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
 from typing import Any
 
 from openrouter_resilient.health.probe import Probed
@@ -17,6 +18,15 @@ from openrouter_resilient.health.report import duration
 FLAPPING = 4  # changes within the hour: the fourth is told as flapping, and then nothing …
 WITHIN_S = 3600.0
 CALM_S = 1800.0  # … until it has kept still for this long
+_RUBBISH = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+    OverflowError,
+    OSError,
+)
 
 
 @dataclass(frozen=True)
@@ -40,20 +50,22 @@ class Alert:
 
     @property
     def headline(self) -> str:
-        """Whose state is what."""
-        return f"{self.route} is {self.state}"
+        """Whose state is what, in a few words: a route of several models by its endpoint alone."""
+        several = "," in self.route
+        return f"{self.route.partition(':')[0] if several else self.route} is {self.state}"
 
     def __str__(self) -> str:
         """Say it in one line."""
+        state = f"{self.route} is {self.state}"
         if self.state == "down":
-            return f"{self.headline}: {self.fault}, {self.why}"
+            return f"{state}: {self.fault}, {self.why}"
         if self.state == "flapping":
             return (
-                f"{self.headline}: {FLAPPING} changes within an hour. "
+                f"{state}: {FLAPPING} changes within an hour. "
                 f"Nothing more is told until it has kept still for {CALM_S / 60:.0f} minutes"
             )
         lasted = "" if self.lasted is None else f" after {duration(self.lasted)}"
-        return f"{self.headline} again{lasted}"
+        return f"{state} again{lasted}"
 
 
 @dataclass(frozen=True)
@@ -102,10 +114,10 @@ def read_memory(text: str) -> Memory:
         found = json.loads(text)
         return Memory(
             {name: _told(**told) for name, told in found["routes"].items()},
-            tuple((channel, Alert(**alert)) for channel, alert in found["undelivered"]),
-            float(found["at"]),
+            tuple((str(channel), _untold(**alert)) for channel, alert in found["undelivered"]),
+            _time(found["at"]),
         )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except _RUBBISH:
         return Memory()
 
 
@@ -152,4 +164,32 @@ def _alert(probed: Probed, now: Told, old: Told) -> Alert:
 
 
 def _told(**fields: Any) -> Told:
-    return Told(**{**fields, "changes": tuple(map(float, fields["changes"]))})
+    _check(bool, fields, ("up", "told_up", "muted"))
+    changes_ = tuple(map(_time, fields["changes"]))
+    return Told(**{**fields, "since": _time(fields["since"]), "changes": changes_})
+
+
+def _untold(**fields: Any) -> Alert:
+    _check(str, fields, ("route", "state", "fault", "why"))
+    lasted = None if fields["lasted"] is None else _time(fields["lasted"])
+    return Alert(**{**fields, "since": _time(fields["since"]), "lasted": lasted})
+
+
+def _check(kind: type, fields: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Make sure of a type.
+
+    Raises:
+        KeyError, TypeError: one of the fields is missing, or of another type.
+    """
+    if not all(isinstance(fields[name], kind) for name in names):
+        raise TypeError(f"one of {names} is no {kind.__name__}")
+
+
+def _time(value: Any) -> float:
+    """A time of day, or a length of time.
+
+    Raises:
+        ValueError, TypeError, OverflowError, OSError: it is none that a calendar has.
+    """
+    datetime.fromtimestamp(float(value), timezone.utc)
+    return float(value)

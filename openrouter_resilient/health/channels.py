@@ -6,6 +6,7 @@ address, which is a secret, and stops nothing.
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import ssl
 import threading
@@ -14,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate, getaddresses, make_msgid
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -24,6 +25,7 @@ from openrouter_resilient.health.http import Unanswered, fetch
 from openrouter_resilient.settings import Settings
 from openrouter_resilient.wire.clock import Clock, monotonic
 
+LOG = logging.getLogger("openrouter_resilient.health")
 LIMIT_S = 10.0  # for one attempt
 TRIES = 3
 PAUSE_S = 1.0  # before the second attempt; twice that before the third
@@ -194,38 +196,64 @@ def _email(url: str, clock: Clock) -> Channel:
     parts = _checked(url, EMAIL_VARIABLE, tuple(_SMTP))
     # A plus stands for itself, as in me+alerts@example.org.
     asked = parse_qs(parts.query.replace("+", "%2B"), keep_blank_values=True)
-    to = [address for text in asked.get("to", []) for address in text.split(",") if address]
     user = unquote(parts.username or "")
+    sender, to = _addresses(asked, user)
+    name, insecure, complained = f"e-mail ({parts.hostname})", "insecure" in asked, False
+
+    def send(alerts: Sequence[Alert], seconds: float) -> None:
+        nonlocal complained
+        message = _message(alerts, sender, to, clock.wall())
+        refused = _handed_over(parts, user, message, seconds, insecure=insecure)
+        if refused and not complained:
+            LOG.warning("%s: the server refused %d of %d recipients", name, refused, len(to))
+        complained = bool(refused)
+
+    return Channel(name, send)
+
+
+def _addresses(asked: Mapping[str, Sequence[str]], user: str) -> tuple[str, list[str]]:
+    """From whom and to whom.
+
+    Raises:
+        ConfigurationError: nobody is named, or one of them is no address.
+    """
+    to = [address for text in asked.get("to", []) for address in text.split(",") if address]
     sender = asked.get("from", [user if "@" in user else (to[0] if to else "")])[0]
     if not to or not all(map(_is_address, [sender, *to])):
         raise ConfigurationError(
             f"{EMAIL_VARIABLE} needs to whom and from whom: "
             "smtps://user:password@host/?to=me@example.org&from=alerts@example.org"
         )
+    return sender, to
 
-    def send(alerts: Sequence[Alert], seconds: float) -> None:
-        message = _message(alerts, sender, to, clock.wall())
-        until = monotonic() + seconds
-        try:
-            _post(parts, user, message, seconds, insecure="insecure" in asked)
-        except smtplib.SMTPAuthenticationError:
-            raise Undelivered("it does not accept the user or password") from None
-        except smtplib.SMTPNotSupportedError:
-            raise Undelivered("it offers no STARTTLS or no login; use smtps://") from None
-        except ssl.SSLError:
-            raise Undelivered("no secure connection could be made") from None
-        except (smtplib.SMTPException, OSError, UnicodeError) as error:
-            late = monotonic() >= until or isinstance(error, TimeoutError)
-            why = f"it does not take the message ({type(error).__name__})"
-            raise Undelivered(f"it did not answer within {seconds:g} s" if late else why) from None
 
-    return Channel(f"e-mail ({parts.hostname})", send)
+def _handed_over(
+    parts: SplitResult, user: str, message: EmailMessage, seconds: float, *, insecure: bool
+) -> int:
+    """Hand a message to the server; of how many recipients it would know nothing.
+
+    Raises:
+        Undelivered: it was not taken for anybody.
+    """
+    until = monotonic() + seconds
+    try:
+        return _post(parts, user, message, seconds, insecure=insecure)
+    except smtplib.SMTPAuthenticationError:
+        raise Undelivered("it does not accept the user or password") from None
+    except smtplib.SMTPNotSupportedError:
+        raise Undelivered("it offers no STARTTLS or no login; use smtps://") from None
+    except ssl.SSLError:
+        raise Undelivered("no secure connection could be made") from None
+    except (smtplib.SMTPException, OSError, UnicodeError) as error:
+        late = monotonic() >= until or isinstance(error, TimeoutError)
+        why = f"it does not take the message ({type(error).__name__})"
+        raise Undelivered(f"it did not answer within {seconds:g} s" if late else why) from None
 
 
 def _post(
     parts: SplitResult, user: str, message: EmailMessage, seconds: float, *, insecure: bool
-) -> None:
-    """Hand a message to the server; without TLS only where the URL says `insecure`."""
+) -> int:
+    """Send a message; without TLS only where the URL says `insecure`."""
     port = parts.port or _SMTP[parts.scheme]
     host, context = parts.hostname or "", ssl.create_default_context()
     until = monotonic() + seconds
@@ -233,14 +261,23 @@ def _post(
         server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=seconds, context=context)
     else:
         server = smtplib.SMTP(host, port, timeout=seconds)
-    with server:
+    try:
         if server.sock is not None:
             server.sock.settimeout(max(0.1, until - monotonic()))
         if parts.scheme == "smtp" and not insecure:
             server.starttls(context=context)
         if user:
             server.login(user, unquote(parts.password or ""))
-        server.send_message(message)
+        return len(server.send_message(message))
+    finally:
+        _leave(server)
+
+
+def _leave(server: smtplib.SMTP) -> None:
+    """Say goodbye without waiting for what it says to that: a message that was taken is taken."""
+    with suppress(smtplib.SMTPException, OSError):
+        server.putcmd("QUIT")
+    server.close()
 
 
 def _message(alerts: Sequence[Alert], sender: str, to: Sequence[str], wall: float) -> EmailMessage:
@@ -258,11 +295,20 @@ def _message(alerts: Sequence[Alert], sender: str, to: Sequence[str], wall: floa
 
 
 def _is_address(text: str) -> bool:
-    return "@" in text and text.isprintable() and " " not in text
+    """Whether a text is one address, to both of the parsers that will read it."""
+    message = EmailMessage()
+    try:
+        message["To"] = text
+        (address,) = message["To"].addresses
+        read_again = [found for _, found in getaddresses([text])]
+    except Exception:  # noqa: BLE001  of what is none the parser raises whatever it trips over
+        return False
+    whole = address.username and address.domain and read_again == [address.addr_spec]
+    return bool(whole) and text.isprintable() and " " not in text
 
 
 def _domain(address: str) -> str:
-    return address.rpartition("@")[2] or "localhost"
+    return address.rpartition("@")[2].rstrip(">") or "localhost"
 
 
 def _checked(url: str, variable: str, schemes: Sequence[str]) -> SplitResult:

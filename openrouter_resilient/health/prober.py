@@ -5,6 +5,7 @@ Nothing here stops the probing: a Redis, a file or a receiver that fails is told
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +51,8 @@ class Prober:
         Args:
             client: its routes are probed, and its ledger keeps what is found.
             redis_url: where the words go; None keeps them here.
-            folder: where is remembered what people were told; None: the user's state folder.
+            folder: where is remembered what people were told; None: the user's state folder, if
+                there is one.
             channels: how people are told.
             beat: fetches the heartbeat.
             seconds: for each probe.
@@ -60,13 +62,15 @@ class Prober:
         self._client = client
         self._link = Link(redis_url) if redis_url else None
         self._place = masked_url(redis_url) if redis_url else ""
-        self._file = (folder or state_folder()) / "told.json"
+        kept_in = folder or state_folder()
+        self._file = kept_in / "told.json" if kept_in else None
         self._channels = channels
         self._beat = beat
         self._seconds = seconds
         self._every = every
         self._clock = clock or SystemClock()
         self._said: set[str] = set()
+        self._memory = Memory()
 
     def round(self) -> tuple[Probed, ...]:
         """Probe once, and tell of it."""
@@ -134,29 +138,30 @@ class Prober:
     def _attempt(self, name: str, send: Callable[[], None]) -> bool:
         try:
             send()
-        except Undelivered as undelivered:
-            self._complain(name, f"{name}: {undelivered}. It is tried again after the next round")
+        except Exception as error:  # noqa: BLE001  no alert is worth the probing
+            kind = f"it could not be sent ({type(error).__name__})"  # whose words may hold anything
+            why = error if isinstance(error, Undelivered) else kind
+            self._complain(name, f"{name}: {why}. It is tried again after the next round")
             return False
         self._said.discard(name)
         return True
 
     def _recall(self) -> Memory:
         """What people were told last: by Redis, where every prober keeps it, or by the file."""
-        kept = [_content(self._file)]
+        kept = [_content(self._file) if self._file else ""]
         if self._link is not None:
             with suppress(LinkError):  # it was complained of when the words were written
                 kept.append((self._link.get(MEMORY_KEY) or b"").decode(errors="replace"))
-        return max(map(read_memory, kept), key=lambda memory: memory.at)
+        # This process' own comes first: it may be that neither of them could be written.
+        return max(self._memory, *map(read_memory, kept), key=lambda memory: memory.at)
 
     def _remember(self, memory: Memory) -> None:
-        text = memory.json()
+        self._memory, text = memory, memory.json()
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            new = self._file.with_suffix(f".{os.getpid()}")
-            new.write_text(text, encoding="utf-8")
-            new.replace(self._file)
+            _write(self._file, text)
         except OSError as error:
-            why = f"{self._file} cannot be written ({error.strerror}); people may be told twice"
+            where = self._file or "the state folder of a user without a home"
+            why = f"{where} cannot be written ({error.strerror}); people may be told twice"
             self._complain("file", why)
         if self._link is not None:
             try:
@@ -171,10 +176,16 @@ class Prober:
             LOG.warning("%s", text)
 
 
-def state_folder() -> Path:
-    """Where programs of this user keep what they remember (the XDG base directories)."""
+def state_folder() -> Path | None:
+    """Where programs of this user keep what they remember (the XDG base directories).
+
+    None where the user has no home: in a container the user's number may be nobody's.
+    """
     base = os.environ.get("XDG_STATE_HOME", "")
-    root = Path(base) if base.startswith("/") else Path("~/.local/state").expanduser()
+    try:
+        root = Path(base) if base.startswith("/") else Path("~/.local/state").expanduser()
+    except RuntimeError:
+        return None
     return root / "openrouter-resilient"
 
 
@@ -191,3 +202,17 @@ def _content(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def _write(path: Path | None, text: str) -> None:
+    """Put a text into a file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written, or there is no place for it.
+    """
+    if path is None:
+        raise FileNotFoundError(errno.ENOENT, "set XDG_STATE_HOME or HOME")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(f".{os.getpid()}")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)

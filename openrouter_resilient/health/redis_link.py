@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from openrouter_resilient.errors import ConfigurationError
 from openrouter_resilient.health.word import HEALTH_KEY, LONGEST_WORD, TRIAL_KEY
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 1.0  # nobody waits for it but the thread that shares
 GET_IT = "pip install 'openrouter_resilient[redis]'"
+_PORTS = {"http": 80, "https": 443}  # of proxies
+_HOST = re.compile(r"[A-Za-z0-9._:-]+")
 # Only whoever took a trial gives it back: one that came to its end after its lease has lapsed must
 # not end the next one's.
 GIVE_BACK = """
@@ -42,28 +44,71 @@ def check_url(url: str) -> None:
         ConfigurationError: the `redis` package is not installed, or the URL is malformed.
     """
     try:
-        import redis  # noqa: PLC0415  an extra, imported where it is used
+        import redis  # noqa: F401, PLC0415  an extra, imported where it is used
     except ImportError:
         raise ConfigurationError(
             f"health is shared through Redis with the redis extra; get it with {GET_IT}"
         ) from None
-    parts = None
-    with suppress(ValueError, TypeError):
-        redis.Redis.from_url(url).close()
-        parts = urlsplit(url)
-    if parts is None or not (parts.hostname or parts.path.strip("/")):
+    parts = _parts(url)
+    if parts is None or not (parts.hostname or parts.path.strip("/")) or not _is_usable(url):
         raise ConfigurationError(
             "the Redis URL is malformed; write redis://[user:password@]host[:port][/database], "
-            "rediss://… for TLS, or unix:///path/to/socket"
+            "rediss://… for TLS, or unix:///path/to/socket; in a password / is written %2F, "
+            "# %23, ? %3F and @ %40, and of options only those of the redis package are known"
         )
 
 
 def masked_url(url: str) -> str:
-    """Where a Redis is, without user and password."""
+    """Where a server is, if that can surely be told from user and password, which are not shown."""
+    parts = _parts(url)
+    if parts is not None and parts.scheme == "unix":
+        return parts.path
+    if parts is not None and parts.scheme in ("redis", "rediss") and not parts.hostname:
+        return "localhost"
+    if parts is not None and parts.hostname and _HOST.fullmatch(parts.hostname):
+        return f"{parts.hostname}:{parts.port or _PORTS.get(parts.scheme, 6379)}"
+    return "an address that cannot be read"
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The parts of a URL; None if it is none, or a password may have got into the wrong ones.
+
+    A `/`, `#` or `?` that stands unescaped in a password ends the host there; the `@` is then left
+    in what follows.
+    """
     with suppress(ValueError):
         parts = urlsplit(url)
-        return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
-    return "an address that cannot be read"
+        if "://" in url and "@" not in parts.path + parts.query + parts.fragment:
+            return parts if parts.port is None or parts.port > 0 else None
+    return None
+
+
+def _is_usable(url: str) -> bool:
+    """Whether a connection can be made of it; nothing is connected yet."""
+    try:
+        client = _client(url, TIMEOUT_S)
+        client.connection_pool.make_connection()
+        client.close()
+    except Exception:  # noqa: BLE001  a border: whatever redis says of an option it does not know
+        return False
+    return True
+
+
+def _client(url: str, timeout: float) -> Redis:
+    """A client of a Redis; what this module relies on is so whatever the URL's options say."""
+    import redis  # noqa: PLC0415  an extra, imported where it is used
+    from redis.backoff import NoBackoff  # noqa: PLC0415  the same
+    from redis.retry import Retry  # noqa: PLC0415  the same
+
+    client = redis.Redis.from_url(url)
+    client.connection_pool.connection_kwargs.update(
+        decode_responses=False,
+        encoding="utf-8",
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return client
 
 
 class Link:
@@ -134,16 +179,7 @@ class Link:
 
     def _connected(self) -> Redis:
         if self._redis is None:
-            import redis  # noqa: PLC0415  an extra, imported where it is used
-            from redis.backoff import NoBackoff  # noqa: PLC0415  the same
-            from redis.retry import Retry  # noqa: PLC0415  the same
-
-            self._redis = redis.Redis.from_url(
-                self._url,
-                socket_timeout=self._timeout,
-                socket_connect_timeout=self._timeout,
-                retry=Retry(NoBackoff(), 0),
-            )
+            self._redis = _client(self._url, self._timeout)
         return self._redis
 
     def _do(self, command: Callable[[Redis], Any]) -> Any:

@@ -119,7 +119,7 @@ def clock_of(skews: Sequence[float]) -> list[Finding]:
 def network(endpoints: Iterable[Endpoint]) -> list[Finding]:
     """Which proxies and which CA bundle the environment asks for."""
     proxies = {
-        f"{endpoint.name} through {masked_url(proxy)}"
+        f"{endpoint.name} through {masked_url(proxy if '://' in proxy else f'http://{proxy}')}"
         for endpoint in endpoints
         if (proxy := select_proxy(endpoint.base_url, get_environ_proxies(endpoint.base_url)))
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -135,10 +136,15 @@ def receiver(make_receiver):
 
 
 class Mailbox:
-    """A real SMTP server with TLS and a login, or neither; `messages` is what it has taken."""
+    """A real SMTP server with TLS and a login, or neither; `messages` is what it has taken.
+
+    It takes none for those who are `refused`, and says `goodbye` in the end, or nothing if empty.
+    """
 
     def __init__(self, authority, *, starttls, tls):
         self.messages = []
+        self.refused = set()
+        self.goodbye = "221 Bye"
         self.logins = []
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -166,6 +172,17 @@ class Mailbox:
     def _authenticate(self, _server, _session, _envelope, _mechanism, data):
         self.logins.append((data.login.decode(), data.password.decode()))
         return AuthResult(success=data.password == b"pass/word", handled=False)
+
+    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802  the same
+        if address in self.refused:
+            return "550 nobody here"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_QUIT(self, _server, _session, _envelope):  # noqa: N802  the same
+        if not self.goodbye:
+            await asyncio.Event().wait()  # until the other side has gone
+        return self.goodbye
 
     async def handle_DATA(self, _server, _session, envelope):  # noqa: N802  aiosmtpd's name
         self.messages.append(message_from_bytes(envelope.content, policy=policy.default))

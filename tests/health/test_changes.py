@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import pytest
 
-from openrouter_resilient.health.changes import CALM_S, Memory, changes, read_memory
+from openrouter_resilient.health.changes import CALM_S, Alert, Memory, Told, changes, read_memory
 from openrouter_resilient.health.probe import Probed
 
 NOW = 1_760_000_000.0
@@ -82,6 +85,19 @@ def test_of_a_route_that_was_not_asked_nothing_is_said_and_nothing_forgotten():
     assert ([], memory.routes) == (alerts, later.routes)
 
 
+def kept(**fields):
+    """A memory of one alert that could not be delivered."""
+    alert = {**asdict(Alert("x", "up", NOW)), **fields}
+    left = [["webhook (plain)", alert]]
+    return json.dumps({"version": 1, "at": NOW, "routes": {}, "undelivered": left})
+
+
+def test_what_could_not_be_delivered_is_remembered():
+    alert = Alert("x", "up", NOW, lasted=3.0)
+
+    assert (("webhook (plain)", alert),) == read_memory(kept(lasted=3)).undelivered
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -92,6 +108,16 @@ def test_of_a_route_that_was_not_asked_nothing_is_said_and_nothing_forgotten():
         '{"routes": 1, "undelivered": [], "at": 1}',
         '{"routes": {}, "undelivered": [], "at": "yesterday"}',
         '{"routes": {"a": {}}}',
+        '{"routes": {}, "undelivered": [], "at": NaN}',
+        Memory({"a": Told(up=True, since="abc", told_up=True)}).json(),
+        Memory({"a": Told(up="x", since=NOW, told_up=True)}).json(),
+        kept(route=None),
+        kept(since="abc"),
+        kept(since=None),
+        kept(since=1e99),
+        kept(lasted="abc"),
+        kept(lasted={}),
+        kept(more=1),
         '{"undelivered": [], "at": 1, "routes": {"a": {"up": 1, "changes": ["x"]}}}',
     ],
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
+from dataclasses import replace
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -114,6 +116,20 @@ def test_mail_goes_over_tls_with_a_login(make_mailbox, starttls):
     assert [("bot@example.org", "pass/word")] == mailbox.logins
 
 
+def test_the_subject_of_a_route_of_several_models_is_short_and_the_text_names_them_all(
+    make_mailbox,
+):
+    mailbox = make_mailbox(tls=False)
+    route = "openrouter:" + ",".join(f"anthropic/claude-sonnet-4.{place}" for place in range(5))
+    (channel,) = made(email=f"smtp://127.0.0.1:{mailbox.port}/?insecure&to=me@example.org")
+
+    deliver(channel, [replace(DOWN, route=route)])
+
+    (mail,) = mailbox.messages
+    assert "[openrouter_resilient] openrouter is down" == mail["subject"]
+    assert route in mail.get_content()
+
+
 def test_mail_to_a_relay_of_ones_own_goes_without_tls_where_the_url_says_so(make_mailbox):
     mailbox = make_mailbox(tls=False)
     query = "?insecure&to=me%2Balerts@example.org,you+alerts@example.org"
@@ -124,6 +140,36 @@ def test_mail_to_a_relay_of_ones_own_goes_without_tls_where_the_url_says_so(make
     (mail,) = mailbox.messages
     assert "me+alerts@example.org, you+alerts@example.org" == mail["to"]
     assert "me+alerts@example.org" == mail["from"]
+
+
+def test_recipients_that_are_refused_are_warned_of_once_and_the_others_are_sent_it_once(
+    make_mailbox, caplog
+):
+    mailbox = make_mailbox()
+    mailbox.refused = {"you@example.org"}
+    (channel,) = made(email=mailbox.url)
+
+    deliver(channel, [DOWN])
+    deliver(channel, [DOWN])
+
+    assert 2 == len(mailbox.messages)
+    assert ["e-mail (127.0.0.1): the server refused 1 of 2 recipients"] == [
+        record.getMessage() for record in caplog.records if record.name == module.LOG.name
+    ]
+
+
+@pytest.mark.parametrize("goodbye", ["500 what?", ""], ids=["another answer", "none"])
+def test_mail_that_was_taken_is_sent_once_whatever_is_said_to_the_goodbye(
+    make_mailbox, monkeypatch, goodbye
+):
+    monkeypatch.setattr(module, "LIMIT_S", 2.0)
+    mailbox = make_mailbox(tls=False)
+    mailbox.goodbye = goodbye
+    (channel,) = made(email=f"smtp://127.0.0.1:{mailbox.port}/?insecure&to=me@example.org")
+
+    deliver(channel, [DOWN])
+
+    assert 1 == len(mailbox.messages)
 
 
 def test_without_tls_nothing_is_sent_unless_the_url_says_so(make_mailbox):
@@ -251,6 +297,19 @@ def test_a_malformed_address_is_refused_without_being_shown(variables):
 
     assert "s3cret" not in str(caught.value)
     assert "OPENROUTER_RESILIENT_" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["a@", "a@[", "=?utf-8?q?=0A?=@x", "undisclosed-recipients:;@x", "@", "@b", "a@b@c", "a@(b",
+     "a;b@c", "a@b>"],
+)  # fmt: skip
+@pytest.mark.parametrize("part", ["to", "from"])
+def test_what_is_no_address_is_refused_before_anything_is_to_be_sent(part, address):
+    parts = {"to": "a@b.c", "from": "a@b.c", part: quote(address)}
+
+    with pytest.raises(ConfigurationError, match="needs to whom and from whom"):
+        made(email=f"smtps://example.org/?{urlencode(parts, safe='%')}")
 
 
 def test_a_line_break_in_an_address_adds_no_header():

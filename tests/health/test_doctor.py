@@ -357,13 +357,21 @@ def test_a_ca_bundle_that_is_none_is_named(examined, monkeypatch, tmp_path):
     assert str(tmp_path / "ca.pem") in text
 
 
-def test_a_proxy_is_named_without_its_password(examined, monkeypatch):
-    monkeypatch.setenv("http_proxy", "http://user:s3cret@127.0.0.1:1")
+@pytest.mark.parametrize(
+    ("proxy", "place"),
+    [
+        ("http://user:s3cret@127.0.0.1:1", "127.0.0.1:1"),
+        ("http://user:s3cret@127.0.0.1", "127.0.0.1:80"),
+        ("user:s3cret@127.0.0.1:1", "127.0.0.1:1"),
+    ],
+)
+def test_a_proxy_is_named_without_its_password(monkeypatch, proxy, place):
+    monkeypatch.setenv("http_proxy", proxy)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
     found = surroundings.network([Endpoint("own", "http://example.org/v1")])
 
-    assert "own through 127.0.0.1:1" == found[0].text
+    assert f"own through {place}" == found[0].text
 
 
 def test_a_malformed_alert_is_a_problem(examined):

@@ -410,6 +410,22 @@ def test_an_alert_that_cannot_be_delivered_does_not_keep_others_from_theirs(
     assert ["down"] == [alert.state for alert in taken]
 
 
+def test_whatever_goes_wrong_with_an_alert_is_warned_of_once_and_the_probing_goes_on(
+    simulator, make_client, tmp_path, caplog
+):
+    def fail(_alerts, _seconds):
+        raise AttributeError("s3cret")
+
+    client = make_client("openai/gpt-4o", fallbacks=(), redis_url="")
+    prober = Prober(client, folder=tmp_path, channels=[Channel("a", fail)], seconds=2)
+    simulator.outage("openrouter")
+
+    assert [False, False] == [probed.up for _ in range(2) for probed in prober.round()]
+
+    assert 1 == caplog.text.count("a: it could not be sent (AttributeError)")
+    assert "s3cret" not in caplog.text
+
+
 def test_a_folder_that_cannot_be_written_and_a_redis_that_is_gone_stop_nothing(
     simulator, tmp_path, caplog
 ):
@@ -429,6 +445,24 @@ def test_a_folder_that_cannot_be_written_and_a_redis_that_is_gone_stop_nothing(
     assert "Redis at 127.0.0.1:1: it cannot be reached" in told[0]
     assert "cannot be written" in told[1]
     assert "s3cret" not in caplog.text
+
+
+def test_a_user_without_a_home_is_probed_for_and_warned_of_it(
+    simulator, make_client, monkeypatch, caplog
+):
+    for variable in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_123)  # nobody's number, as in a container
+    client, taken = make_client("openai/gpt-4o", fallbacks=(), redis_url=""), []
+    channel = Channel("a", lambda alerts, _seconds: taken.extend(alerts))
+    prober = Prober(client, channels=[channel], seconds=2)
+    simulator.outage("openrouter")
+
+    found = [probed.up for _ in range(2) for probed in prober.round()]
+
+    assert ([False, False], ["down"]) == (found, [alert.state for alert in taken])
+    (told,) = [text for record in caplog.records if "folder" in (text := record.getMessage())]
+    assert "cannot be written (set XDG_STATE_HOME or HOME); people may be told twice" in told
 
 
 @pytest.mark.parametrize(

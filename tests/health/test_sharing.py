@@ -367,6 +367,19 @@ def test_a_list_under_our_key_is_passed_over_too(make_client, redis_server, capl
     assert "openrouter" == client.complete("hi").served.endpoint
 
 
+def test_options_of_the_url_change_nothing_of_what_is_relied_on(
+    make_client, redis_server, put_word, caplog
+):
+    put_word("openrouter")
+
+    client = make_client(
+        redis_url=f"{redis_server.url}?decode_responses=True&socket_timeout=99&encoding=x"
+    )
+
+    until(lambda: "openai" == client.complete("hi").served.endpoint)
+    assert not caplog.records
+
+
 def test_a_wrong_password_is_said_once_and_nowhere_shown(redis_server, make_client, caplog):
     with redis_server.client() as redis:
         redis.config_set("requirepass", "sesame")
@@ -389,6 +402,14 @@ def test_a_redis_url_given_in_code_must_be_one(make_client):
         make_client(redis_url="http://user:secret@localhost")
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", ["foo=bar", "db=x", "ssl_cert_reqs=s3cret"])
+def test_an_option_that_redis_does_not_know_is_the_urls_fault(make_client, option):
+    with pytest.raises(ConfigurationError, match="the Redis URL is malformed") as caught:
+        make_client(redis_url=f"redis://127.0.0.1:1/0?{option}")
+
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_redis_url_of_the_environment_that_is_none_is_warned_of(simulator, caplog):
