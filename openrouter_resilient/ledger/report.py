@@ -284,7 +284,8 @@ def _bunches(instants: Iterable[float]) -> int:
 MOST_SHOWN = 1_500  # points in a picture; more are not told apart
 
 _WINDOW = "started_at >= ? AND started_at < ?"
-_NAME = "(SELECT id FROM names WHERE name = '{}')"
+# The number of a name; that of none, and not NULL, where it was never written: NOT of NULL is NULL.
+_NAME = "(SELECT coalesce(max(id), -1) FROM names WHERE name = '{}')"
 _IS_ANSWERED = f"ended = {_NAME.format('answered')}"
 _IS_FAILED = f"ended IN ({_NAME.format('failed')}, {_NAME.format('interrupted')})"
 _IS_STREAM = f"kind = {_NAME.format('stream')}"

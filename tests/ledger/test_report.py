@@ -138,6 +138,20 @@ def test_calls_far_from_trouble_are_counted_as_those_near_it(path):
     assert history.outages == sorted(report.outages, key=lambda outage: outage.began_at)
 
 
+@pytest.mark.parametrize("kept", ["in memory", "in a file"])
+def test_a_record_in_which_nothing_was_ever_answered_shows_that_nothing_was(path, kept):
+    ledger = Ledger(path if kept == "in a file" else None)
+    for number in range(4):
+        ledger.add(unanswered(START + 60 * number))
+
+    report = ledger.report()
+
+    for alone in (report.endpoints["openrouter"], report.models["openrouter", MODEL]):
+        assert (0, 4) == (alone.good, alone.bad)
+    assert [4] == [outage.faults for outage in report.outages]
+    assert (0, 4) == (report.availability.good, report.availability.asked)
+
+
 def test_costs_are_what_sql_sums(report, look):
     rows = look(
         "SELECT endpoint, model, count(*), sum(prompt_tokens), sum(completion_tokens), "
