@@ -210,7 +210,15 @@ def _file(path: str | Path | None) -> LedgerFile | None:
         return None
     from openrouter_resilient.ledger.sqlite import LedgerFile  # noqa: PLC0415  memory needs none
 
-    return LedgerFile(Path(path).expanduser().absolute())
+    return LedgerFile(expanded(path).absolute())
+
+
+def expanded(path: str | Path) -> Path:
+    """A path with its `~` resolved; as it is, where nobody knows whose home that is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # a ledger that cannot be written stops nobody
+        return Path(path)
 
 
 def _as_file(records: tuple[CallRecord, ...]) -> sqlite3.Connection:
