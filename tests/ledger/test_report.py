@@ -6,6 +6,7 @@ import json
 import math
 import random
 import statistics
+import time
 
 import pytest
 
@@ -185,6 +186,37 @@ def test_a_period_leaves_out_what_was_before(ledger, look):
 
     assert look("SELECT count(*) FROM calls WHERE started_at >= ?", since) == [(report.calls,)]
     assert set(report.served) == {int(since // DAY_S) + n for n in range(6)} & set(report.served)
+
+
+def test_all_that_is_recorded_takes_in_calls_that_are_dated_later_than_now(path):
+    ledger = Ledger(path)
+    later = time.time() + 30 * DAY_S
+    for at in (START, later, later + 60):
+        ledger.add(unanswered(at))
+
+    report = ledger.report()
+
+    assert (3, START, later + 60) == (report.calls, report.since, report.until)
+    assert 3 == report.endpoints["openrouter"].bad
+    assert 1 == ledger.report(START, until=later).calls
+
+
+def test_the_period_of_an_empty_record_is_now():
+    before = time.time()
+
+    report = Ledger().report()
+
+    assert before <= report.since == report.until <= time.time()
+
+
+def test_the_period_of_probes_alone_is_theirs(path):
+    ledger = Ledger(path)
+    for at in (START, START + 300):
+        ledger.probe("groq", seconds=0.2, started_at=at)
+
+    report = ledger.report()
+
+    assert (START, START + 300) == (report.since, report.until)
 
 
 def test_memory_and_file_report_the_same(path):
