@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openrouter_resilient.errors import ConfigurationError
@@ -26,13 +25,13 @@ def opened(arguments: Namespace) -> Ledger:
         ConfigurationError: none is named, or it is not there; a report makes no file.
     """
     from openrouter_resilient.endpoints.table import resolve  # noqa: PLC0415  `--help` needs none
-    from openrouter_resilient.ledger.ledger import Ledger  # noqa: PLC0415  the same
+    from openrouter_resilient.ledger.ledger import Ledger, expanded  # noqa: PLC0415  the same
     from openrouter_resilient.settings import LEDGER_VARIABLE, Settings  # noqa: PLC0415  the same
 
     settings = Settings({LEDGER_VARIABLE: arguments.ledger})
     name = settings.read(LEDGER_VARIABLE)
     if name is None:
         raise ConfigurationError(f"which ledger? Write --ledger FILE, or set {LEDGER_VARIABLE}")
-    if not Path(name).expanduser().is_file():
+    if not expanded(name).is_file():
         raise ConfigurationError(f"there is no ledger {name}")
     return Ledger(name, resolve(settings))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,7 +100,7 @@ class Ledger:
 
         Args:
             since: such as `30d` or `2026-11-01`, or seconds since 1970; None: all that is recorded.
-            until: seconds since 1970; None: now.
+            until: seconds since 1970; None: now, or the end of all that is recorded.
 
         Raises:
             ConfigurationError: since is no period, or the file cannot be read.
@@ -108,10 +109,10 @@ class Ledger:
         from openrouter_resilient.ledger.report import make_report  # noqa: PLC0415  the same
 
         now = SystemClock().wall()
+        if until is None:  # a clock may have been set back since a call was recorded
+            until = math.inf if since is None else now
         with self._reading() as connection:
-            return make_report(
-                connection, since=beginning(since, now), until=now if until is None else until
-            )
+            return make_report(connection, since=beginning(since, now), until=until, now=now)
 
     def reconcile(self, since: str | float | None = RECONCILED) -> Reconciled:
         """Ask what calls of unknown cost did cost, abandoned ones included.
@@ -210,7 +211,15 @@ def _file(path: str | Path | None) -> LedgerFile | None:
         return None
     from openrouter_resilient.ledger.sqlite import LedgerFile  # noqa: PLC0415  memory needs none
 
-    return LedgerFile(Path(path).expanduser().absolute())
+    return LedgerFile(expanded(path).absolute())
+
+
+def expanded(path: str | Path) -> Path:
+    """A path with its `~` resolved; as it is, where nobody knows whose home that is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # a ledger that cannot be written stops nobody
+        return Path(path)
 
 
 def _as_file(records: tuple[CallRecord, ...]) -> sqlite3.Connection:

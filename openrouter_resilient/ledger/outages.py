@@ -227,9 +227,12 @@ def _models(event: Event) -> Iterable[tuple[str, bool]]:
 
     A route that failed failed for its first model; of the others, which answer only where the first
     does not, it would show the failures alone. One that answered speaks for the model that did, and
-    against those that stand before it, which OpenRouter passed over.
+    against those that stand before it, which OpenRouter passed over. A probe does not say which one
+    answered: where there are several, its failures would be all that counts.
     """
     listed = event.route.partition(":")[2].split(",") if event.route else []
+    if event.call is None and len(listed) > 1:
+        return ()
     if event.fault is None:
         if len(listed) == 1:
             return [(listed[0], True)]

@@ -139,15 +139,18 @@ class Report:
         return as_section(self)
 
 
-def make_report(connection: sqlite3.Connection, *, since: float, until: float) -> Report:
+def make_report(
+    connection: sqlite3.Connection, *, since: float, until: float, now: float
+) -> Report:
     """Work the numbers out.
 
     Args:
         connection: of a ledger's file; what it sees must not change meanwhile.
-        since, until: seconds since 1970.
+        since, until: seconds since 1970; 0 and infinity: all that is recorded.
+        now: the period of a record that is empty.
     """
     window = (since, until)
-    first, last = connection.execute(_SPAN, window).fetchone()
+    first, last = _span(connection, window, min(now, until))
     names = dict(connection.execute("SELECT id, name FROM names").fetchall())
     endings = {names[ended]: count for ended, count in connection.execute(_ENDINGS, window)}
     late, answered, asked, cached, stale = connection.execute(_ANSWERED, window).fetchone()
@@ -159,8 +162,8 @@ def make_report(connection: sqlite3.Connection, *, since: float, until: float) -
         name = "cache" if of_cache else names[endpoint]
         counts[name] = counts.get(name, 0) + count
     return Report(
-        since=first if since <= 0 and first is not None else since,
-        until=until if since > 0 or last is None else last,
+        since=first if since <= 0 else since,
+        until=last if since <= 0 else until,
         endings=endings,
         late=late or 0,
         availability=Share(answered or 0, asked or 0),
@@ -185,6 +188,17 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def _span(
+    connection: sqlite3.Connection, window: tuple[float, float], now: float
+) -> tuple[float, float]:
+    """From the first call to the last; where there are none, of the probes."""
+    for span in (_SPAN, _SPAN.replace("raw_calls", "raw_probes")):
+        first, last = connection.execute(span, window).fetchone()
+        if first is not None:
+            return first, last
+    return now, now
 
 
 def _most_tried(alone: dict[Name, Alone]) -> dict[Name, Alone]:
@@ -284,7 +298,8 @@ def _bunches(instants: Iterable[float]) -> int:
 MOST_SHOWN = 1_500  # points in a picture; more are not told apart
 
 _WINDOW = "started_at >= ? AND started_at < ?"
-_NAME = "(SELECT id FROM names WHERE name = '{}')"
+# The number of a name; that of none, and not NULL, where it was never written: NOT of NULL is NULL.
+_NAME = "(SELECT coalesce(max(id), -1) FROM names WHERE name = '{}')"
 _IS_ANSWERED = f"ended = {_NAME.format('answered')}"
 _IS_FAILED = f"ended IN ({_NAME.format('failed')}, {_NAME.format('interrupted')})"
 _IS_STREAM = f"kind = {_NAME.format('stream')}"

@@ -48,6 +48,7 @@ def test_html_is_written_to_a_file(path, tmp_path, capsys):
     [
         ["report"],
         ["report", "--ledger", "mistyped.db"],
+        ["report", "--ledger", "~nosuchuser/calls.db"],
         ["report", "--ledger", "{path}", "--since", "yesterday"],
         ["prune", "--ledger", "{path}", "--keep", "forever"],
     ],

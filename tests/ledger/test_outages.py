@@ -160,6 +160,16 @@ def test_a_probe_that_met_an_unknown_model_says_nothing_of_the_endpoint():
     assert (0, 1, 0) == counts(history.models["openrouter", "a/one"])
 
 
+def test_a_probe_of_a_route_of_several_models_is_a_trial_of_its_endpoint_alone():
+    """What answered it is not known, so that a model would show the failures alone."""
+    down = probe(0, "server_error")._replace(route=ROUTE)
+
+    history = History().read([down, down._replace(at=300.0, fault=None)])
+
+    assert {} == history.models
+    assert (1, 1, 0) == counts(history.endpoints["openrouter"])
+
+
 def test_an_outage_lasts_from_its_first_fault_to_its_last_and_saved_calls_are_counted():
     events = [ok(0, 1), bad(10, 2), fallback(10, 2), fallback(20, 3), bad(70, 4), fallback(70, 4),
               fallback(80, 5), ok(90, 6)]  # fmt: skip

@@ -6,6 +6,7 @@ import json
 import math
 import random
 import statistics
+import time
 
 import pytest
 
@@ -138,6 +139,20 @@ def test_calls_far_from_trouble_are_counted_as_those_near_it(path):
     assert history.outages == sorted(report.outages, key=lambda outage: outage.began_at)
 
 
+@pytest.mark.parametrize("kept", ["in memory", "in a file"])
+def test_a_record_in_which_nothing_was_ever_answered_shows_that_nothing_was(path, kept):
+    ledger = Ledger(path if kept == "in a file" else None)
+    for number in range(4):
+        ledger.add(unanswered(START + 60 * number))
+
+    report = ledger.report()
+
+    for alone in (report.endpoints["openrouter"], report.models["openrouter", MODEL]):
+        assert (0, 4) == (alone.good, alone.bad)
+    assert [4] == [outage.faults for outage in report.outages]
+    assert (0, 4) == (report.availability.good, report.availability.asked)
+
+
 def test_costs_are_what_sql_sums(report, look):
     rows = look(
         "SELECT endpoint, model, count(*), sum(prompt_tokens), sum(completion_tokens), "
@@ -171,6 +186,37 @@ def test_a_period_leaves_out_what_was_before(ledger, look):
 
     assert look("SELECT count(*) FROM calls WHERE started_at >= ?", since) == [(report.calls,)]
     assert set(report.served) == {int(since // DAY_S) + n for n in range(6)} & set(report.served)
+
+
+def test_all_that_is_recorded_takes_in_calls_that_are_dated_later_than_now(path):
+    ledger = Ledger(path)
+    later = time.time() + 30 * DAY_S
+    for at in (START, later, later + 60):
+        ledger.add(unanswered(at))
+
+    report = ledger.report()
+
+    assert (3, START, later + 60) == (report.calls, report.since, report.until)
+    assert 3 == report.endpoints["openrouter"].bad
+    assert 1 == ledger.report(START, until=later).calls
+
+
+def test_the_period_of_an_empty_record_is_now():
+    before = time.time()
+
+    report = Ledger().report()
+
+    assert before <= report.since == report.until <= time.time()
+
+
+def test_the_period_of_probes_alone_is_theirs(path):
+    ledger = Ledger(path)
+    for at in (START, START + 300):
+        ledger.probe("groq", seconds=0.2, started_at=at)
+
+    report = ledger.report()
+
+    assert (START, START + 300) == (report.since, report.until)
 
 
 def test_memory_and_file_report_the_same(path):

@@ -123,6 +123,15 @@ def test_a_folder_that_is_not_there_yet_fails_no_call(tmp_path, patient):
     assert (1, 0) == (waiting, ledger.waiting)
 
 
+def test_a_home_that_nobody_knows_fails_no_call(make_client, caplog):
+    client = make_client(ledger="~nosuchuser/calls.db")
+
+    assert client.complete("hi").text
+    assert client.complete("hi").text
+    assert 1 == len(warnings(caplog))
+    assert 2 == client.ledger.waiting
+
+
 FULL = """
 import os, signal, sys
 from openrouter_resilient import Ledger
