@@ -26,7 +26,8 @@ EXAMPLES = (
     "openrouter-resilient probe --print-cron",
     "openrouter-resilient probe --print-systemd",
 )
-HEALTH = "openrouter_resilient.health"  # the logger of what surrounds the probes
+# The loggers of what surrounds the probes: a route's own warnings stand in its result.
+HEALTH, LEDGER = "openrouter_resilient.health", "openrouter_resilient.ledger"
 EVERY_S = 300.0
 JITTER = 0.1  # a tenth either way, so that probes of many machines do not meet
 
@@ -58,7 +59,7 @@ def run(arguments: Namespace) -> int:
         return _install(arguments)
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        with warnings_shown(quiet=False, of=HEALTH):  # a route's own stand in its result
+        with warnings_shown(quiet=False, of=HEALTH), warnings_shown(quiet=False, of=LEDGER):
             return _probe(arguments)
     except _Stopped:
         return FINE

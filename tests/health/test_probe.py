@@ -177,6 +177,15 @@ def test_a_probe_is_in_the_ledger_as_a_probe_and_not_as_a_call(simulator, run_co
     assert all(0 < row[2] < 10 and began - 1 < row[3] < time.time() + 1 for row in found.values())
 
 
+def test_a_ledger_that_cannot_be_written_is_warned_of_once(run_command, tmp_path):
+    path = tmp_path / "none" / "x.db"
+
+    done = run_command("probe", "--once", "-q", OPENROUTER_RESILIENT_LEDGER=str(path))
+
+    assert (0, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
+    assert f"warning: the ledger {path} cannot be written" in done.stderr
+
+
 def test_what_a_probe_finds_counts_in_the_report(simulator, run_command, tmp_path):
     ledger = {"OPENROUTER_RESILIENT_LEDGER": str(tmp_path / "calls.db")}
     run_command("probe", "--once", **ledger)
