@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 from argparse import ArgumentParser, Namespace
@@ -78,6 +79,7 @@ def _stop(_number: int, _frame: object) -> None:
 def _install(arguments: Namespace) -> int:
     from openrouter_resilient.health.install import (  # noqa: PLC0415  when asked for
         cron_lines,
+        only_in_shell,
         systemd_unit,
     )
 
@@ -87,7 +89,9 @@ def _install(arguments: Namespace) -> int:
         options += ["--model", model]
     for route in arguments.fallbacks or ():
         options += ["--fallback", route]
-    print(lines(arguments.every or EVERY_S, options, Path.cwd()), end="")
+    folder = Path.cwd()
+    missing = only_in_shell(os.environ, folder)
+    print(lines(arguments.every or EVERY_S, options, folder, missing), end="")
     return FINE
 
 

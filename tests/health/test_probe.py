@@ -521,6 +521,21 @@ def test_the_line_for_cron_does_what_it_says_in_a_folder_with_an_odd_name(
     assert not any(value in line for value in environment.values())
 
 
+@pytest.mark.parametrize("kind", ["--print-cron", "--print-systemd"])
+def test_what_only_the_shell_knows_is_named_and_its_value_is_not(run_command, tmp_path, kind):
+    (tmp_path / ".env").write_text("OPENROUTER_API_KEY=s3cret\nREDIS_URL=\n")
+
+    done = run_command(
+        "probe", kind, REDIS_URL="redis://:s3cret@h", OPENROUTER_RESILIENT_LEDGER="s3cret",
+        OPENROUTER_RESILIENT_DOTENV="off", OTHER="s3cret",
+    )  # fmt: skip
+
+    named = [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("#   ")]
+    assert {"REDIS_URL", "OPENROUTER_RESILIENT_LEDGER", "OPENAI_API_KEY"} <= set(named)
+    assert not {"OPENROUTER_API_KEY", "OPENROUTER_RESILIENT_DOTENV", "OTHER"} & set(named)
+    assert "s3cret" not in done.stdout
+
+
 def test_a_rhythm_that_cron_cannot_keep_is_refused(run_command):
     done = run_command("probe", "--print-cron", "--every", "420")
 
