@@ -90,10 +90,12 @@ def _watch(arguments: Namespace, client: Client, warnings: Collection[str] | Non
 
 
 def _show(report: HealthReport, *, as_json: bool) -> None:
+    from openrouter_resilient.settings import REDIS_VARIABLE, Settings  # noqa: PLC0415  late
+
     if as_json:
         rows = {"shared": report.shared, "routes": report.as_dicts()}
         print(json.dumps(rows, ensure_ascii=False), flush=True)
         return
     print(report, flush=True)
-    if not report.shared:
+    if not report.shared and not Settings().read(REDIS_VARIABLE):  # else its fault was said
         say("REDIS_URL is not set: what a probe or another process finds is not known here")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 from argparse import ArgumentParser, Namespace
@@ -26,7 +27,8 @@ EXAMPLES = (
     "openrouter-resilient probe --print-cron",
     "openrouter-resilient probe --print-systemd",
 )
-HEALTH = "openrouter_resilient.health"  # the logger of what surrounds the probes
+# The loggers of what surrounds the probes: a route's own warnings stand in its result.
+HEALTH, LEDGER = "openrouter_resilient.health", "openrouter_resilient.ledger"
 EVERY_S = 300.0
 JITTER = 0.1  # a tenth either way, so that probes of many machines do not meet
 
@@ -58,7 +60,7 @@ def run(arguments: Namespace) -> int:
         return _install(arguments)
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        with warnings_shown(quiet=False, of=HEALTH):  # a route's own stand in its result
+        with warnings_shown(quiet=False, of=HEALTH), warnings_shown(quiet=False, of=LEDGER):
             return _probe(arguments)
     except _Stopped:
         return FINE
@@ -77,6 +79,7 @@ def _stop(_number: int, _frame: object) -> None:
 def _install(arguments: Namespace) -> int:
     from openrouter_resilient.health.install import (  # noqa: PLC0415  when asked for
         cron_lines,
+        only_in_shell,
         systemd_unit,
     )
 
@@ -86,7 +89,9 @@ def _install(arguments: Namespace) -> int:
         options += ["--model", model]
     for route in arguments.fallbacks or ():
         options += ["--fallback", route]
-    print(lines(arguments.every or EVERY_S, options, Path.cwd()), end="")
+    folder = Path.cwd()
+    missing = only_in_shell(os.environ, folder)
+    print(lines(arguments.every or EVERY_S, options, folder, missing), end="")
     return FINE
 
 

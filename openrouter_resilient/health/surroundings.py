@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import ssl
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from requests.utils import get_environ_proxies, select_proxy
@@ -16,13 +18,13 @@ from openrouter_resilient.health.findings import Finding, fine, problem, warning
 from openrouter_resilient.health.redis_link import Link, LinkError, check_url, masked_url
 from openrouter_resilient.health.report import duration
 from openrouter_resilient.health.word import Rubbish, Said, heard, read_word
+from openrouter_resilient.ledger.migrations import check_not_newer
 from openrouter_resilient.settings import LEDGER_VARIABLE, REDIS_VARIABLE, Settings
 from openrouter_resilient.wire.clock import Clock, monotonic
 
 MOST_SKEW_S = 60.0
 SLOW_REDIS_S = 0.05  # what a call waits for it at the most
 TRY_KEY = "openrouter-resilient:doctor"
-SQLITE = b"SQLite format 3\x00"
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -83,20 +85,44 @@ def ledger(settings: Settings) -> list[Finding]:
     """Whether the ledger's file can be written."""
     path = settings.read(LEDGER_VARIABLE)
     if path is None:
-        return []
-    file = Path(path).expanduser()
-    mend = f"make it writable, or set {LEDGER_VARIABLE} to another path"
-    try:
-        if file.exists():
-            with file.open("rb+") as there:
-                head = there.read(len(SQLITE))
-            if head and head != SQLITE:
-                return [problem("ledger", f"{file} is no SQLite file", mend)]
-        elif not os.access(file.parent, os.W_OK | os.X_OK):
-            return [problem("ledger", f"{file.parent} cannot be written", mend)]
-    except OSError as error:
-        return [problem("ledger", f"{file}: {error.strerror}", mend)]
+        return [fine("ledger", "not set; `report` will have nothing to tell of")]
+    file = Path(path).expanduser().absolute()
+    trouble = _trouble_with(file)
+    if trouble:
+        mend = f"make it writable, or set {LEDGER_VARIABLE} to another path"
+        return [problem("ledger", trouble, mend)]
     return [fine("ledger", f"{file} can be written")]
+
+
+def _trouble_with(file: Path) -> str:
+    """Why a ledger's file cannot be written; empty if it can. Nothing is made or changed."""
+    try:
+        if file.is_file():
+            _try_to_write(file)
+        elif file.exists():
+            return f"{file} is no regular file"
+        elif not os.access(file.parent, os.W_OK | os.X_OK):
+            return f"{file.parent} cannot be written"
+    except OSError as error:
+        return f"{file}: {error.strerror or type(error).__name__}"
+    except sqlite3.Error as error:
+        return f"{file} cannot be used: {error}"
+    return ""
+
+
+def _try_to_write(file: Path) -> None:
+    """Begin to write to a ledger, and leave it at that.
+
+    Raises:
+        sqlite3.Error, OSError: it cannot be written, is of another version, or is something else.
+    """
+    with file.open("rb+"):
+        pass  # whose error says more than SQLite's
+    address = f"{file.as_uri()}?mode=rw"
+    with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
+        check_not_newer(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
 
 
 def clock_of(skews: Sequence[float]) -> list[Finding]:

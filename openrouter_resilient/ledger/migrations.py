@@ -164,8 +164,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         done = _version(connection)  # again, now that nobody else can be at it
-        if done > len(MIGRATIONS):
-            check_version(connection)
+        check_not_newer(connection)
         for step in MIGRATIONS[done:]:
             for statement in filter(str.strip, step.split(";\n")):
                 connection.execute(statement)
@@ -174,6 +173,17 @@ def migrate(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def check_not_newer(connection: sqlite3.Connection) -> None:
+    """See whether a file can be used, or taken to the version that can.
+
+    Raises:
+        OtherVersion: it cannot.
+        sqlite3.Error: it cannot be read.
+    """
+    if _version(connection) > len(MIGRATIONS):
+        check_version(connection)
 
 
 def check_version(connection: sqlite3.Connection) -> None:

@@ -27,7 +27,7 @@ from openrouter_resilient.ledger.rows import Names, insert_call, insert_probe
 from openrouter_resilient.record import CallRecord, ProbeRecord
 from openrouter_resilient.wire.clock import SystemClock, monotonic
 
-LOG = logging.getLogger("openrouter_resilient")
+LOG = logging.getLogger("openrouter_resilient.ledger")
 BUSY_MS = 500  # what another process's writing may cost a call; one write takes a tenth of a ms
 MOST_WAITING = 1_000  # records that wait for the file to be well again
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between two tries at a file that is in trouble

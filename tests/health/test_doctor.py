@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -10,6 +13,7 @@ from openrouter_resilient import Client, ConfigurationError, Endpoint
 from openrouter_resilient.health import surroundings
 from openrouter_resilient.health.doctor import diagnose
 from openrouter_resilient.health.findings import PROBLEM, WARNING, sound
+from openrouter_resilient.ledger.ledger import Ledger
 from openrouter_resilient.settings import Settings
 
 KEY_FACTS = b'{"data": {"limit_remaining": %s}}'
@@ -332,19 +336,48 @@ def test_where_each_key_came_from_is_said_and_no_key_is(examined, simulator):
     assert not any(simulator.key(face) in text for face in ("openrouter", "openai", "groq"))
 
 
-@pytest.mark.parametrize("kind", ["missing", "readable", "other"])
-def test_the_ledgers_path(tmp_path, kind):
+@pytest.mark.parametrize(
+    ("kind", "trouble"),
+    [
+        ("none", ""),
+        ("empty", ""),
+        ("readable", ""),
+        ("missing", "cannot be written"),
+        ("other", "cannot be used: file is not a database"),
+        ("newer", "cannot be used: its version is 9, and this package knows 1"),
+        ("folder", "is no regular file"),
+        ("fifo", "is no regular file"),
+    ],
+)
+def test_the_ledgers_path(tmp_path, kind, trouble):
     path = {"missing": tmp_path / "none" / "x.db"}.get(kind, tmp_path / "x.db")
-    if kind == "readable":
-        path.write_bytes(surroundings.SQLITE + b"rest")
-    if kind == "other":
-        path.write_bytes(b"something else altogether")
+    if kind in ("readable", "newer"):
+        ledger = Ledger(path)
+        ledger.probe("openai", seconds=1.0)
+        ledger.close()
+    if kind == "newer":
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA user_version = 9")
+    if kind == "folder":
+        path.mkdir()
+    if kind == "fifo":
+        os.mkfifo(path)
+    if kind in ("empty", "other"):
+        path.write_bytes(b"" if kind == "empty" else b"something else altogether")
 
     (finding,) = surroundings.ledger(
         Settings(environment={"OPENROUTER_RESILIENT_LEDGER": str(path)})
     )
 
-    assert ("ok" if kind == "readable" else PROBLEM) == finding.level
+    assert (PROBLEM if trouble else "ok") == finding.level
+    assert trouble in finding.text
+    assert str(path.parent) in finding.text
+
+
+def test_that_no_ledger_is_set_is_said_and_no_problem():
+    (finding,) = surroundings.ledger(Settings(environment={}))
+
+    assert ("ok", "not set; `report` will have nothing to tell of") == (finding.level, finding.text)
 
 
 def test_a_ca_bundle_that_is_none_is_named(examined, monkeypatch, tmp_path):

@@ -177,6 +177,15 @@ def test_a_probe_is_in_the_ledger_as_a_probe_and_not_as_a_call(simulator, run_co
     assert all(0 < row[2] < 10 and began - 1 < row[3] < time.time() + 1 for row in found.values())
 
 
+def test_a_ledger_that_cannot_be_written_is_warned_of_once(run_command, tmp_path):
+    path = tmp_path / "none" / "x.db"
+
+    done = run_command("probe", "--once", "-q", OPENROUTER_RESILIENT_LEDGER=str(path))
+
+    assert (0, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
+    assert f"warning: the ledger {path} cannot be written" in done.stderr
+
+
 def test_what_a_probe_finds_counts_in_the_report(simulator, run_command, tmp_path):
     ledger = {"OPENROUTER_RESILIENT_LEDGER": str(tmp_path / "calls.db")}
     run_command("probe", "--once", **ledger)
@@ -510,6 +519,21 @@ def test_the_line_for_cron_does_what_it_says_in_a_folder_with_an_odd_name(
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
     assert {"openrouter", "openai"} == {request.face for request in simulator.requests}
     assert not any(value in line for value in environment.values())
+
+
+@pytest.mark.parametrize("kind", ["--print-cron", "--print-systemd"])
+def test_what_only_the_shell_knows_is_named_and_its_value_is_not(run_command, tmp_path, kind):
+    (tmp_path / ".env").write_text("OPENROUTER_API_KEY=s3cret\nREDIS_URL=\n")
+
+    done = run_command(
+        "probe", kind, REDIS_URL="redis://:s3cret@h", OPENROUTER_RESILIENT_LEDGER="s3cret",
+        OPENROUTER_RESILIENT_DOTENV="off", OTHER="s3cret",
+    )  # fmt: skip
+
+    named = [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("#   ")]
+    assert {"REDIS_URL", "OPENROUTER_RESILIENT_LEDGER", "OPENAI_API_KEY"} <= set(named)
+    assert not {"OPENROUTER_API_KEY", "OPENROUTER_RESILIENT_DOTENV", "OTHER"} & set(named)
+    assert "s3cret" not in done.stdout
 
 
 def test_a_rhythm_that_cron_cannot_keep_is_refused(run_command):

@@ -236,6 +236,21 @@ def test_the_command_shows_the_table(run_command, redis_server, put_word):
     assert "down" in done.stdout.splitlines()[1]
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("", "REDIS_URL is not set"),
+        ("redis://127.0.0.1:1/0?db=x", "warning: REDIS_URL is set, and cannot be used"),
+    ],
+    ids=["none", "malformed"],
+)
+def test_the_command_says_once_why_nothing_is_shared(run_command, url, said):
+    done = run_command("health", REDIS_URL=url)
+
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(said)
+
+
 def test_the_command_in_json(run_command):
     done = run_command("health", "--json")
 
