@@ -148,9 +148,10 @@ def _placed(model: str, params: dict[str, Any]) -> tuple[Client, list[str]]:
     fallbacks = [names] if isinstance(names, str) else list(map(_fallback_name, names))
     api_key = params.pop("api_key", None)
     base_url = params.pop("api_base", None) or params.pop("base_url", None)
-    retries = params.pop("num_retries", None) or params.pop("max_retries", None)
+    given = [params.pop(name, None) for name in ("num_retries", "max_retries")]
+    retries = next((count for count in given if count is not None), None)
     params.pop("drop_params", None)
-    options: dict[str, Any] = {"rounds": int(retries) + 1} if retries else {}
+    options: dict[str, Any] = {} if retries is None else {"rounds": int(retries) + 1}
     if base_url:
         options["endpoints"] = (Endpoint(CUSTOM, base_url, key=api_key),)
         first = [f"{CUSTOM}:{model.removeprefix('openai/')}"]
