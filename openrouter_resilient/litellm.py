@@ -10,7 +10,7 @@ from typing import Any, Literal, overload
 from openrouter_resilient.client import Client
 from openrouter_resilient.endpoints.table import Endpoint
 from openrouter_resilient.errors import ConfigurationError
-from openrouter_resilient.shapes import Completion, Shape
+from openrouter_resilient.shapes import Completion, Shape, Usage
 from openrouter_resilient.shortcuts import shared_client
 from openrouter_resilient.stream import Stream
 
@@ -74,31 +74,49 @@ class Chunk(Shape):
     id: str | None = None
     model: str | None = None
     choices: list[ChunkChoice]
+    usage: Usage | None = None
 
 
 class ChunkStream:
-    """A stream in LiteLLM's form: chunks with `choices[0].delta.content`.
+    """A stream in LiteLLM's form: an iterator of chunks with `choices[0].delta.content`.
 
     Attributes:
         stream: the stream in our own form, with `.completion` and `.served`.
     """
 
-    def __init__(self, stream: Stream) -> None:
-        """Wrap a stream."""
+    def __init__(self, stream: Stream, *, usage: bool = False) -> None:
+        """Wrap a stream.
+
+        Args:
+            stream: the stream.
+            usage: whether a last chunk, of no choice, has the usage.
+        """
         self.stream = stream
+        self._chunks = _chunks(stream, usage=usage)
 
     def __iter__(self) -> Iterator[Chunk]:
-        """The chunks as they come.
+        """The chunks as they come, once."""
+        return self
+
+    def __next__(self) -> Chunk:
+        """The next chunk.
 
         Raises:
             StreamInterrupted: it broke; `.partial` has what came before.
         """
-        for delta in self.stream.deltas():
-            choice = {"index": 0, "delta": delta.fields}
-            yield Chunk.model_validate({**delta.chunk, "choices": [choice]})
-        reason = self.stream.served.finish_reason
-        last = {"index": 0, "delta": {}, "finish_reason": reason}
-        yield Chunk.model_validate({"choices": [last], "model": self.stream.served.model})
+        return next(self._chunks)
+
+
+def _chunks(stream: Stream, *, usage: bool) -> Iterator[Chunk]:
+    for delta in stream.deltas():
+        choice = {"index": 0, "delta": delta.fields}
+        yield Chunk.model_validate({**delta.chunk, "choices": [choice], "usage": None})
+    whole, reason = stream.completion, stream.served.finish_reason
+    about = {"id": whole.id, "model": stream.served.model, "object": "chat.completion.chunk"}
+    last = {"index": 0, "delta": {}, "finish_reason": reason}
+    yield Chunk.model_validate({**about, "choices": [last]})
+    if usage:
+        yield Chunk.model_validate({**about, "choices": [], "usage": whole.usage})
 
 
 @overload
@@ -129,16 +147,19 @@ def completion(
         **params: LiteLLM's `fallbacks` (models in order), `timeout` (seconds for the whole call,
             and here it holds), `num_retries` or `max_retries` (further turns for each route),
             `api_key` and `api_base` (of the model's own endpoint), `drop_params` (accepted; what an
-            endpoint does not know is always dropped, and said); the rest is the body.
+            endpoint does not know is always dropped, and said), `stream_options` (with
+            `include_usage`, a last chunk of no choice has the usage); the rest is the body.
 
     Raises:
         ConfigurationError: a model cannot be placed, or no key is set.
         ResilientError, TypeError, ValueError: as `Client.complete` does.
     """
+    wants = params.pop("stream_options", None) or {}
     client, routes = _placed(model, params)
     options = {"models": routes, "fallbacks": (), "deadline": params.pop("timeout", None), **params}
     if stream:
-        return ChunkStream(client.stream(list(messages), **options))
+        usage = bool(wants.get("include_usage"))
+        return ChunkStream(client.stream(list(messages), **options), usage=usage)
     return client.complete(list(messages), **options)
 
 

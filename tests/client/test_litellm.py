@@ -76,6 +76,32 @@ def test_a_chunk_says_why_the_answer_ended(simulator, environment):
     assert "stop" == last.choices[0].finish_reason
 
 
+@pytest.mark.parametrize("down", [(), ("openrouter",), ("openrouter", "anthropic")])
+def test_usage_comes_in_a_last_chunk_of_no_choice_where_it_is_asked_for(
+    simulator, environment, down
+):
+    for face in down:
+        simulator.outage(face)
+
+    chunks = completion(**CALL, stream=True, stream_options={"include_usage": True})
+    *before, last = chunks
+
+    assert [] == last.choices
+    assert chunks.stream.completion.usage == last.usage
+    assert last.usage.total_tokens > 0
+    assert all(len(chunk.choices) == 1 for chunk in before)
+    assert {chunks.stream.completion.id} == {chunk.id for chunk in (*before, last)}
+
+
+def test_a_stream_is_an_iterator_that_ends_once(simulator, environment):
+    chunks = completion(**CALL, stream=True)
+
+    first, *rest = next(chunks), *chunks
+
+    assert all(len(chunk.choices) == 1 for chunk in (first, *rest))
+    assert [] == list(chunks)
+
+
 def test_a_key_given_with_the_model_reaches_its_own_endpoint_alone(simulator, environment):
     simulator.outage("openrouter")
 
