@@ -52,7 +52,7 @@ class Channel(HTTPAdapter):
         super().__init__(pool_connections=4, pool_maxsize=POOL_SIZE)
         self._proxy = _proxy_for(url)
         self._target = {
-            "host": parts.hostname,
+            "host": _bracketed(parts.hostname or ""),
             "port": parts.port or (443 if self._context else 80),
             "scheme": parts.scheme,
         }
@@ -190,6 +190,11 @@ class _Reply:
         if not unpacked and not inflater.whole:
             raise zlib.error("the compressed body ends too early")
         return unpacked
+
+
+def _bracketed(host: str) -> str:
+    """As in the URL, by which urllib3 knows an IPv6 address, and its zone (RFC 6874)."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _proxy_for(url: str) -> str | None:

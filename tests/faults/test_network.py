@@ -11,6 +11,7 @@ import trustme
 from requests.exceptions import InvalidSchema
 
 from openrouter_resilient import ConfigurationError, DeadlineExceeded, RoutesExhausted
+from openrouter_resilient.wire.sockets import RESOLVER
 
 from .conftest import pump, read_request
 from .test_deadline import ALLOWED_S, drip, timed
@@ -130,6 +131,25 @@ def test_a_tls_connection_that_was_closed_while_idle_is_replaced_at_once(
 
     assert ["stale_connection", None] == [attempt.fault for attempt in served.attempts]
     assert served.seconds < ALLOWED_S
+
+
+@pytest.mark.parametrize("zone", ["%25eth0", "%eth0"])
+def test_the_zone_of_an_ipv6_address_is_looked_up_as_systems_spell_it(
+    make_client, monkeypatch, zone
+):
+    asked = []
+
+    def look_up(host, *_arguments, **_options):
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(RESOLVER, "_lookup", look_up)
+    client = make_client(base_url=f"http://[fe80::1{zone}]:9/v1", fallbacks=(), rounds=1)
+
+    with pytest.raises(RoutesExhausted):
+        client.complete("hi")
+
+    assert {"fe80::1%eth0"} == set(asked)
 
 
 class Proxy:
