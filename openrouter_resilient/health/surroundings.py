@@ -18,6 +18,7 @@ from openrouter_resilient.health.findings import Finding, fine, problem, warning
 from openrouter_resilient.health.redis_link import Link, LinkError, check_url, masked_url
 from openrouter_resilient.health.report import duration
 from openrouter_resilient.health.word import Rubbish, Said, heard, read_word
+from openrouter_resilient.ledger.ledger import expanded
 from openrouter_resilient.ledger.migrations import check_not_newer
 from openrouter_resilient.settings import LEDGER_VARIABLE, REDIS_VARIABLE, Settings
 from openrouter_resilient.wire.clock import Clock, monotonic
@@ -86,7 +87,7 @@ def ledger(settings: Settings) -> list[Finding]:
     path = settings.read(LEDGER_VARIABLE)
     if path is None:
         return [fine("ledger", "not set; `report` will have nothing to tell of")]
-    file = Path(path).expanduser().absolute()
+    file = expanded(path).absolute()
     trouble = _trouble_with(file)
     if trouble:
         mend = f"make it writable, or set {LEDGER_VARIABLE} to another path"

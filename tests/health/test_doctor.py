@@ -374,6 +374,15 @@ def test_the_ledgers_path(tmp_path, kind, trouble):
     assert str(path.parent) in finding.text
 
 
+def test_a_ledger_in_the_home_of_nobody_is_a_problem():
+    path = "~nobody-is-called-so/calls.db"
+
+    (finding,) = surroundings.ledger(Settings(environment={"OPENROUTER_RESILIENT_LEDGER": path}))
+
+    assert PROBLEM == finding.level
+    assert "~nobody-is-called-so cannot be written" in finding.text
+
+
 def test_that_no_ledger_is_set_is_said_and_no_problem():
     (finding,) = surroundings.ledger(Settings(environment={}))
 
