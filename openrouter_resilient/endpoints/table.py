@@ -242,7 +242,7 @@ def _keys_wanted(lacking: Sequence[Route], endpoints: Mapping[str, Endpoint]) ->
     if list(firsts) == [OPENROUTER.name]:
         return (
             "no key is set. Set OPENROUTER_API_KEY (from https://openrouter.ai/settings/keys) in "
-            f"{places}(api_key=…)"
+            f"{places}(api_key=…). To see it work without one: openrouter-resilient drill"
         )
     wanted = (
         f"{route} needs a key: set {endpoints[name].key_variable}" for name, route in firsts.items()
