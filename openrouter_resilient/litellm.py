@@ -50,6 +50,21 @@ BARE: tuple[tuple[str, str], ...] = (
     (r"command-",                        "cohere"),
 )
 # fmt: on
+SERVERS = frozenset(
+    {  # prefixes that only say what kind of server stands at `api_base`
+        "custom_openai",
+        "hosted_vllm",
+        "litellm_proxy",
+        "llamafile",
+        "lm_studio",
+        "ollama",
+        "ollama_chat",
+        "openai_like",
+        "openrouter",
+        "vllm",
+        "xinference",
+    }
+)  # fmt: skip
 
 
 class ChunkDelta(Shape):
@@ -175,7 +190,7 @@ def _placed(model: str, params: dict[str, Any]) -> tuple[Client, list[str]]:
     options: dict[str, Any] = {} if retries is None else {"rounds": int(retries) + 1}
     if base_url:
         options["endpoints"] = (Endpoint(CUSTOM, base_url, key=api_key),)
-        first = [f"{CUSTOM}:{model.removeprefix('openai/')}"]
+        first = [f"{CUSTOM}:{_name_there(model)}"]
         return _routed(options, first, fallbacks)
     if api_key:
         options["keys"] = {_own_endpoint(model): api_key}
@@ -205,6 +220,12 @@ def _places(name: str) -> tuple[str | None, str | None]:
         return name, None
     author = f"{vendor.author}/{_openrouter_name(model)}" if vendor.author else None
     return author, f"{vendor.endpoint}:{model}" if vendor.endpoint else None
+
+
+def _name_there(model: str) -> str:
+    """A model's name at a server of one's own, which does not know LiteLLM's prefixes."""
+    prefix, _, name = model.partition("/")
+    return name if name and (prefix in VENDORS or prefix in SERVERS) else model
 
 
 def _bare_vendor(name: str) -> str:

@@ -126,6 +126,18 @@ def test_api_base_makes_an_endpoint_of_its_own(simulator, environment):
     assert "gpt-4o" == simulator.requests[0].body["model"]
 
 
+@pytest.mark.parametrize("prefix", ["hosted_vllm/", "litellm_proxy/", "groq/", "openai/", ""])
+def test_a_server_of_ones_own_is_asked_by_its_own_name_for_a_model(simulator, environment, prefix):
+    completion(
+        model=f"{prefix}gpt-4o",
+        messages=MESSAGES,
+        api_base=simulator.url("openai"),
+        api_key=simulator.key("openai"),
+    )
+
+    assert "gpt-4o" == simulator.requests[-1].body["model"]
+
+
 @pytest.mark.parametrize("of", [{"model": "openai/gpt-4o", "api_base": True}, {"model": "gpt-4o"}])
 def test_two_tenants_of_one_server_each_send_their_own_key(simulator, environment, of):
     environment.delenv("OPENROUTER_API_KEY")
