@@ -224,7 +224,7 @@ class Carrier:
         reply = self._transport.post(
             f"{endpoint.base_url}{form.path}",
             self._headers[endpoint.name],
-            ENCODER.encode(body).encode(),
+            _encoded(body),
             until=min(attempt.first_token_by, call.plan.deadline.at),
         )
         reader, asked = form.read(request, route), body.get("n")
@@ -348,6 +348,13 @@ class Carrier:
         self.board.renew_lock()
         self._budget.renew_lock()
         self._transport.renew()
+
+
+def _encoded(body: Mapping[str, object]) -> bytes:
+    try:
+        return ENCODER.encode(body).encode()
+    except RecursionError as error:
+        raise ValueError("the request is nested too deeply to be written; not sent") from error
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:

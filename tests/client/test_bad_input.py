@@ -72,6 +72,14 @@ def test_a_wrong_prompt_is_refused_before_any_request(simulator, make_client, pr
     assert [] == simulator.requests
 
 
+def nested(depth):
+    """A list in a list, and so on."""
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     ("params", "error", "words"),
     [
@@ -82,6 +90,7 @@ def test_a_wrong_prompt_is_refused_before_any_request(simulator, make_client, pr
         ({"system": 3}, TypeError, "system must be a text"),
         ({"temperature": object()}, TypeError, "JSON"),
         ({"temperature": float("nan")}, ValueError, "JSON"),
+        ({"logit_bias": nested(3_000)}, ValueError, "nested too deeply"),
         ({"models": ["gpt-4o"]}, ConfigurationError, "write author/model"),
         ({"fallbacks": ["x:y"]}, ConfigurationError, "no endpoint is called 'x'"),
     ],
