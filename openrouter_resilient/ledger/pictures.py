@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "font.family": "sans-serif",
+    "text.parse_math": False,  # a name with dollars in it is no formula
     "text.color": LIGHT["ink"],
     "axes.labelcolor": LIGHT["soft"],
     "axes.edgecolor": LIGHT["line"],

@@ -104,6 +104,16 @@ def test_no_two_dates_of_a_picture_touch(report, title, draw):
         assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in boxes)
 
 
+def test_a_name_with_dollars_is_no_formula_in_a_picture():
+    ledger = Ledger()
+    ledger.add(make_record(attempts=(make_attempt(endpoint=r"our $\nonsense{$ one"),)))
+
+    page = ledger.report().as_html()
+
+    check(page)
+    assert 2 * len(PICTURES) == page.count("data:image/svg+xml;base64,")
+
+
 def test_without_the_extra_the_page_says_how_to_get_pictures(report, monkeypatch):
     whole = builtins.__import__
 
