@@ -96,7 +96,8 @@ def who_served(report: Report, width: float = 8.0) -> Figure:
         axes.set_ylim(0, max(base) * 1.05 or 1)
         axes.set_ylabel("answers a day")
         axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(nbins=5, integer=True))
-        _legend(axes, len(shades))
+        if shades:
+            _legend(axes, len(shades))
     return figure
 
 

@@ -127,6 +127,15 @@ def test_a_call_that_is_dated_1970_does_not_stretch_a_picture_over_all_the_days_
     assert last == pytest.approx(START / 86_400, abs=10)
 
 
+def test_a_page_of_a_record_without_an_answer_is_made_without_a_warning(recwarn):
+    ledger = Ledger()
+    ledger.add(unanswered(START))
+
+    check(ledger.report().as_html())
+
+    assert [] == recwarn.list
+
+
 def test_without_the_extra_the_page_says_how_to_get_pictures(report, monkeypatch):
     whole = builtins.__import__
 
