@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "font.family": "sans-serif",
+    "text.parse_math": False,  # a name with dollars in it is no formula
     "text.color": LIGHT["ink"],
     "axes.labelcolor": LIGHT["soft"],
     "axes.edgecolor": LIGHT["line"],
@@ -47,7 +48,10 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",  # letters as wide there as here, whatever fonts there are
     "svg.hashsalt": "openrouter_resilient",  # the same picture is the same text
 }
-MOST_DAYS = 90  # of a strip, as a status page shows
+STRIP_DAYS = 90  # at most, as a status page shows
+# Of the others: a clock that was never set dates a call 1970, and a bar for each day since then
+# would take longer to draw than anybody waits.
+MOST_DAYS = 400
 LEAST_S = 0.001  # a scale of tens has no nought
 
 
@@ -60,7 +64,7 @@ def strip(report: Report, width: float = 8.0) -> Figure:
     """
     rows = list(report.endpoints.items())
     with _figure(width, 0.45 + 0.62 * max(1, len(rows))) as (figure, _):
-        days = _days(report, 30 if width < 5 else MOST_DAYS)
+        days = _days(report, 30 if width < 5 else STRIP_DAYS)
         for place, (name, alone) in enumerate(rows):
             axes = figure.add_subplot(max(1, len(rows)), 1, place + 1)
             axes.bar(days, 1, width=0.8, color=[_colour(alone, day) for day in days])
@@ -80,7 +84,7 @@ def who_served(report: Report, width: float = 8.0) -> Figure:
     """Answered calls by day, and who gave the answers."""
     with _figure(width, 2.4) as (figure, matplotlib):
         axes = figure.add_subplot()
-        days = _days(report, 10_000)
+        days = _days(report, MOST_DAYS)
         shades = _shades(report)
         base = [0] * len(days)
         for name, shade in shades.items():
@@ -92,7 +96,8 @@ def who_served(report: Report, width: float = 8.0) -> Figure:
         axes.set_ylim(0, max(base) * 1.05 or 1)
         axes.set_ylabel("answers a day")
         axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(nbins=5, integer=True))
-        _legend(axes, len(shades))
+        if shades:
+            _legend(axes, len(shades))
     return figure
 
 
@@ -100,12 +105,16 @@ def latency(report: Report, width: float = 8.0) -> Figure:
     """How long calls took; those that were answered after failures are marked."""
     with _figure(width, 2.6) as (figure, matplotlib):
         axes = figure.add_subplot()
+        days = _days(report, MOST_DAYS)
+        first, last = max(report.since / DAY_S, days[0]), report.until / DAY_S
         for more, shade, mark, name in (
             (False, PALETTE[0], "o", "one attempt"),
             (True, BAD, "D", "after failures"),
         ):
             points = [
-                (at / DAY_S, max(s, LEAST_S)) for at, s, over in report.sample if over is more
+                (at / DAY_S, max(s, LEAST_S))
+                for at, s, over in report.sample
+                if over is more and at / DAY_S >= first
             ]
             if points:
                 axes.plot(
@@ -117,8 +126,6 @@ def latency(report: Report, width: float = 8.0) -> Figure:
                     label=name,
                     markeredgewidth=0,
                 )
-        days = _days(report, 10_000)
-        first, last = report.since / DAY_S, report.until / DAY_S
         if len(days) > 1:
             axes.set_xticks(_ticks(days, width), [_date(day) for day in _ticks(days, width)])
         else:

@@ -50,6 +50,7 @@ def test_html_is_written_to_a_file(path, tmp_path, capsys):
         ["report", "--ledger", "mistyped.db"],
         ["report", "--ledger", "~nosuchuser/calls.db"],
         ["report", "--ledger", "{path}", "--since", "yesterday"],
+        ["report", "--ledger", "{path}", "--since", "9999-12-31T23:59-23:59"],
         ["prune", "--ledger", "{path}", "--keep", "forever"],
     ],
 )

@@ -13,7 +13,7 @@ from itertools import pairwise
 import pytest
 
 from openrouter_resilient import Client, Ledger
-from openrouter_resilient.ledger.pictures import PICTURES, as_svg
+from openrouter_resilient.ledger.pictures import PICTURES, as_svg, latency, who_served
 from tests.browser import CHROMIUM, flags
 from tests.ledger.making import START, answered_by_fallback, make_attempt, make_record, unanswered
 
@@ -102,6 +102,38 @@ def test_no_two_dates_of_a_picture_touch(report, title, draw):
 
         assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
         assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in boxes)
+
+
+def test_a_name_with_dollars_is_no_formula_in_a_picture():
+    ledger = Ledger()
+    ledger.add(make_record(attempts=(make_attempt(endpoint=r"our $\nonsense{$ one"),)))
+
+    page = ledger.report().as_html()
+
+    check(page)
+    assert 2 * len(PICTURES) == page.count("data:image/svg+xml;base64,")
+
+
+@pytest.mark.parametrize("draw", [who_served, latency])
+def test_a_call_that_is_dated_1970_does_not_stretch_a_picture_over_all_the_days_since(draw):
+    ledger = Ledger()
+    for at in (0.0, START, START + 60):
+        ledger.add(make_record(started_at=at))
+
+    figure = draw(ledger.report())
+
+    first, last = figure.axes[0].get_xlim()
+    assert 399 < last - first < 420
+    assert last == pytest.approx(START / 86_400, abs=10)
+
+
+def test_a_page_of_a_record_without_an_answer_is_made_without_a_warning(recwarn):
+    ledger = Ledger()
+    ledger.add(unanswered(START))
+
+    check(ledger.report().as_html())
+
+    assert [] == recwarn.list
 
 
 def test_without_the_extra_the_page_says_how_to_get_pictures(report, monkeypatch):
