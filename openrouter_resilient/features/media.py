@@ -53,7 +53,7 @@ def file(source: Any, *, name: str | None = None) -> dict[str, Any]:
     """
     if _is_url(source):
         url = str(source)
-        called = name or Path(urlsplit(url).path).name or "file"
+        called = name or _name_in(url)
         return {"type": "file", "file": {"filename": called, "file_data": url}}
     data, found = _read(source)
     called = name or found or "file"
@@ -156,6 +156,14 @@ def _kind(data: bytes) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for start, kind in MAGIC if data.startswith(start)), None)
+
+
+def _name_in(url: str) -> str:
+    """What a file is called by its URL; by its type where its bytes are all that the URL has."""
+    if url.startswith("data:"):
+        kind = url.removeprefix("data:").partition(",")[0].partition(";")[0]
+        return f"file{mimetypes.guess_extension(kind) or ''}"
+    return Path(urlsplit(url).path).name or "file"
 
 
 def _data_url(data: bytes, kind: str) -> str:

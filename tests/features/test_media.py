@@ -104,6 +104,18 @@ def test_a_pdf_goes_as_a_file_and_a_text_as_its_text(tmp_path):
     assert image(PNG) == file(PNG)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("application/pdf", "file.pdf"), ("application/pdf;a=b", "file.pdf"), ("", "file")],
+)
+def test_a_data_url_is_called_by_its_type_and_not_by_a_piece_of_it(kind, name):
+    url = data_url(kind, b"%PDF-" + b"\xff" * 9)
+    assert "/" in url.partition(",")[2]
+
+    assert {"filename": name, "file_data": url} == file(url)["file"]
+    assert "paper.pdf" == file(url, name="paper.pdf")["file"]["filename"]
+
+
 def test_a_file_that_no_model_reads_is_refused_at_once(tmp_path):
     (tmp_path / "data.bin").write_bytes(b"\x00\x01")
 
