@@ -19,7 +19,6 @@ MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"GIF8", "image/gif"),
     (b"%PDF-", "application/pdf"),
 )
-READABLE = ("application/json", "application/xml", "application/x-yaml", "application/toml")
 URLS = ("https://", "http://", "data:")
 DRAWN_IN = ("1", "L", "LA", "P", "RGB", "RGBA", "I")  # PIL's modes that PNG has
 
@@ -53,18 +52,18 @@ def file(source: Any, *, name: str | None = None) -> dict[str, Any]:
     """
     if _is_url(source):
         url = str(source)
-        called = name or Path(urlsplit(url).path).name or "file"
+        called = name or _name_in(url)
         return {"type": "file", "file": {"filename": called, "file_data": url}}
     data, found = _read(source)
     called = name or found or "file"
     kind = _kind(data) or mimetypes.guess_type(called)[0] or ""
     if kind.startswith("image/"):
         return image(data)
-    if kind.startswith("text/") or kind in READABLE:
+    if kind == "application/pdf":
+        return {"type": "file", "file": {"filename": called, "file_data": _data_url(data, kind)}}
+    if kind.startswith("text/") or _is_text(data):
         return {"type": "text", "text": f"{called}:\n\n{data.decode()}"}
-    if kind != "application/pdf":
-        raise ValueError(f"{called} is no PDF, text or picture; models read nothing else")
-    return {"type": "file", "file": {"filename": called, "file_data": _data_url(data, kind)}}
+    raise ValueError(f"{called} is no PDF, text or picture; models read nothing else")
 
 
 def as_messages(prompt: Any) -> Any:
@@ -156,6 +155,22 @@ def _kind(data: bytes) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for start, kind in MAGIC if data.startswith(start)), None)
+
+
+def _is_text(data: bytes) -> bool:
+    """By the bytes: few kinds of text have a name that every system knows, such as `.toml`."""
+    try:
+        return "\0" not in data.decode()
+    except UnicodeDecodeError:
+        return False
+
+
+def _name_in(url: str) -> str:
+    """What a file is called by its URL; by its type where its bytes are all that the URL has."""
+    if url.startswith("data:"):
+        kind = url.removeprefix("data:").partition(",")[0].partition(";")[0]
+        return f"file{mimetypes.guess_extension(kind) or ''}"
+    return Path(urlsplit(url).path).name or "file"
 
 
 def _data_url(data: bytes, kind: str) -> str:

@@ -104,6 +104,37 @@ def test_a_pdf_goes_as_a_file_and_a_text_as_its_text(tmp_path):
     assert image(PNG) == file(PNG)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("application/pdf", "file.pdf"), ("application/pdf;a=b", "file.pdf"), ("", "file")],
+)
+def test_a_data_url_is_called_by_its_type_and_not_by_a_piece_of_it(kind, name):
+    url = data_url(kind, b"%PDF-" + b"\xff" * 9)
+    assert "/" in url.partition(",")[2]
+
+    assert {"filename": name, "file_data": url} == file(url)["file"]
+    assert "paper.pdf" == file(url, name="paper.pdf")["file"]["filename"]
+
+
+@pytest.mark.parametrize(
+    "name", ["a.yaml", "a.toml", "a.jsonl", "a.sql", "a.log", "a.rs", "a.sh", ".env", "Makefile"]
+)
+def test_a_text_is_told_by_its_bytes_whatever_its_name(tmp_path, name):
+    (tmp_path / name).write_text("Düna: 1\n", encoding="utf-8")
+
+    assert {"type": "text", "text": f"{name}:\n\nDüna: 1\n"} == file(tmp_path / name)
+    assert {"type": "text", "text": "file:\n\nDüna: 1"} == file("Düna: 1".encode())
+
+
+@pytest.mark.parametrize("data", [b"a\x00b", b"D\xfcna", b"PK\x03\x04\x14\x00\x06\x00"])
+@pytest.mark.parametrize("name", ["a.toml", "a.xlsx", "Makefile"])
+def test_what_is_no_utf_8_or_has_a_nul_is_no_text(tmp_path, name, data):
+    (tmp_path / name).write_bytes(data)
+
+    with pytest.raises(ValueError, match="is no PDF, text or picture"):
+        file(tmp_path / name)
+
+
 def test_a_file_that_no_model_reads_is_refused_at_once(tmp_path):
     (tmp_path / "data.bin").write_bytes(b"\x00\x01")
 
