@@ -28,7 +28,7 @@ def known(name: str, names: Iterable[str], what: str) -> str:
     everything = list(names)
     if name in everything:
         return name
-    near = difflib.get_close_matches(name, everything, n=1, cutoff=0.0)
+    near = difflib.get_close_matches(name, everything, n=1)  # what is far is no help
     hint = f"; did you mean {near[0]!r}?" if near else ""
     message = f"there is no {what} {name!r}{hint}"
     raise ValueError(message)
