@@ -32,6 +32,7 @@ class Letter(BaseModel):
 
 def main(folder: Path, table: Path) -> int:
     """Read every `*.txt` of the folder; the number of those that could not be read."""
+    table.parent.mkdir(parents=True, exist_ok=True)
     done_file = table.with_suffix(".jsonl")  # a line for each text that is done
     done = _known(done_file)
     failed = 0
@@ -70,10 +71,12 @@ def _known(done_file: Path) -> dict[str, dict[str, object]]:
 
 
 def _write(table: Path, rows: list[dict[str, object]]) -> None:
-    with table.open("w", newline="", encoding="utf-8") as file:
+    unfinished = table.with_name(table.name + ".part")
+    with unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["file", *Letter.model_fields], extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
+    unfinished.replace(table)  # at once: the old table stands until the new one is whole
 
 
 if __name__ == "__main__":
@@ -82,4 +85,8 @@ if __name__ == "__main__":
         parser.add_argument("folder", type=Path)
         parser.add_argument("table", type=Path)
         given = parser.parse_args()
+        if not given.folder.is_dir():
+            parser.error(f"{given.folder} is no folder")
+        if not any(given.folder.glob("*.txt")):  # a slip of the pen empties no table
+            parser.error(f"no *.txt in {given.folder}")
         sys.exit(1 if main(given.folder, given.table) else 0)

@@ -207,10 +207,14 @@ def key_of(call: Call) -> str:
     """A digest of all that an answer depends on: routes, messages, parameters.
 
     Raises:
-        TypeError: a parameter is nothing that could be sent.
+        TypeError, ValueError: a parameter is nothing that could be sent.
     """
     routes = [str(route) for route in call.plan.routes]
-    whole = json.dumps([routes, call.request.messages, call.request.parameters], sort_keys=True)
+    parts = [routes, call.request.messages, call.request.parameters]
+    try:
+        whole = json.dumps(parts, sort_keys=True)
+    except RecursionError as error:
+        raise ValueError("the request is nested too deeply to be written; not sent") from error
     return hashlib.sha256(whole.encode()).hexdigest()
 
 

@@ -76,6 +76,65 @@ def test_a_fault_that_is_not_there_names_the_nearest(command_line):
         pass
 
 
+def test_a_fault_may_stand_after_a_space_and_an_argument_of_the_program_stays(command_line, capsys):
+    command_line[1:] = ["--simulate", "refused", "folder"]
+
+    with simulated(), Client() as client:
+        assert "openai" == client.complete("hi").served.endpoint
+    assert ["program", "folder"] == command_line
+    assert "OpenRouter fails there by 'refused'" in capsys.readouterr().err
+
+
+def test_a_word_that_is_no_fault_belongs_to_the_program(command_line):
+    command_line[1:] = ["--simulate", "folder"]
+
+    with simulated() as simulator:
+        assert simulator
+
+    assert ["program", "folder"] == command_line
+
+
+def test_a_fault_like_no_other_is_not_compared_with_any(command_line):
+    command_line.append("--simulate=nonsense")
+
+    with (
+        pytest.raises(ConfigurationError, match=r"no fault 'nonsense'\. All of them: "),
+        simulated(),
+    ):
+        pass
+
+
+def test_a_program_ends_with_a_line_where_there_is_no_such_fault(command_line, capsys):
+    command_line.append("--simulate=cut_midstream")
+
+    with pytest.raises(SystemExit) as ended, simulated(usage="How to use it."):
+        pass
+
+    assert 2 == ended.value.code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "did you mean 'cut_mid_stream'? All of them: python -c " in line
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_a_program_that_is_asked_for_help_prints_it_and_ends(command_line, word, capsys):
+    command_line.append(word)
+
+    with pytest.raises(SystemExit) as ended, simulated(usage="How to use it.\n"):
+        pass
+
+    assert 0 == ended.value.code
+    assert ("How to use it.\n", "") == capsys.readouterr()
+
+
+def test_where_results_are_kept_a_missing_key_is_no_wish_for_fake_ones(command_line):
+    with simulated(without_key=False) as simulator:
+        assert simulator is None
+
+    command_line.append("--simulate")
+    with simulated(without_key=False) as simulator:
+        assert simulator
+
+
 def test_what_the_program_raises_gives_the_environment_back(monkeypatch):
     before = dict(os.environ)
 

@@ -217,6 +217,29 @@ def test_one_text_that_nobody_can_read_does_not_stop_the_others(run, folders, si
     assert ["Eve"] == [row["sender"] for row in rows_of(tmp_path / "letters.csv")]
 
 
+@pytest.mark.parametrize(
+    ("folder", "told"), [("lettres", "lettres is no folder"), ("empty", "no *.txt in empty")]
+)
+def test_a_folder_that_has_no_texts_leaves_the_table_as_it_was(run, tmp_path, folder, told):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "letters.csv").write_text("file,sender\na.txt,Bob\n")
+
+    done = run("extract.py", folder, "letters.csv", "--simulate")
+
+    assert 2 == done.returncode
+    assert told in done.stderr.splitlines()[-1]
+    assert "file,sender\na.txt,Bob\n" == (tmp_path / "letters.csv").read_text()
+
+
+def test_the_folder_of_a_table_is_made_and_nothing_unfinished_stays_there(
+    run, folders, simulator, tmp_path
+):
+    run("extract.py", "letters", "tables/letters.csv", **simulator.environment())
+
+    there = sorted(path.name for path in (tmp_path / "tables").iterdir())
+    assert ["letters.csv", "letters.jsonl"] == there
+
+
 def test_a_night_has_one_report(run, folders, simulator, tmp_path):
     environment = simulator.environment()
 
