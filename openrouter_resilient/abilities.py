@@ -154,6 +154,7 @@ class Abilities:
 
         Raises:
             RoutesExhausted: it does not answer, and there is no last list.
+            NotRecorded: the client replays a recording, and there is no last list.
         """
         from openrouter_resilient.features.models import load  # noqa: PLC0415  when first used
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from cachetools import LRUCache, TTLCache
 
 from openrouter_resilient.endpoints.table import OPENROUTER
-from openrouter_resilient.errors import RoutesExhausted
+from openrouter_resilient.errors import NotRecorded, ResilientError, RoutesExhausted
 from openrouter_resilient.routing.faults import Broken, Fault, Kind
 from openrouter_resilient.routing.recognition import classify_reply
 from openrouter_resilient.wire.clock import monotonic
@@ -173,17 +173,23 @@ def _fetched(client: Client, url: str, deadline: float) -> Models:
     """The list as it comes; the last one where it does not."""
     try:
         fresh = _fetch(client, url, deadline)
-    except Broken as broken:
+    except (Broken, NotRecorded) as trouble:
         with _LOCK:
             last = _LAST.get(url)
         if last is None:
-            raise RoutesExhausted(
-                f"OpenRouter's list of models did not come: {broken.fault}. Ask again later"
-            ) from None
+            raise _told(trouble) from None
         return replace(last, stale=True)
     with _LOCK:
         _FRESH[url] = _LAST[url] = fresh
     return fresh
+
+
+def _told(trouble: Broken | NotRecorded) -> ResilientError:
+    if isinstance(trouble, NotRecorded):
+        return trouble
+    return RoutesExhausted(
+        f"OpenRouter's list of models did not come: {trouble.fault}. Ask again later"
+    )
 
 
 def _fetch(client: Client, url: str, deadline: float) -> Models:

@@ -33,11 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+@pytest.hookimpl(trylast=True)  # a conftest may mark tests in this hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that is marked has the simulator, whether or not it asks for it by name."""
-    names = getattr(item, "fixturenames", None)
-    if names is not None and FIXTURE not in names and item.get_closest_marker(MARK):
-        names.insert(0, FIXTURE)
+    for item in items:
+        names = getattr(item, "fixturenames", None)
+        if names is not None and FIXTURE not in names and item.get_closest_marker(MARK):
+            names.insert(0, FIXTURE)
 
 
 @pytest.fixture

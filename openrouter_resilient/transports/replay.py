@@ -75,8 +75,15 @@ class ReplayTransport:
         self._lock = threading.Lock()
 
     def get(self, url: str, headers: Mapping[str, str], *, until: float) -> Reply:  # noqa: ARG002
-        """There is nobody to ask for a page; see `Transport.get`."""
-        raise Broken(Fault(Kind.REFUSED, "a replay reaches nobody"))
+        """There is nobody to ask for a page; see `Transport.get`.
+
+        Raises:
+            NotRecorded: the only page that a client asks for is not kept.
+        """
+        raise NotRecorded(
+            f"{self._replay.path} has no list of models: a recording keeps calls, and no lists. "
+            "Ask a client that replays nothing"
+        )
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, *, until: float) -> Reply:  # noqa: ARG002
         """Answer as it was answered; see `Transport.post`.

@@ -98,6 +98,24 @@ def test_a_mark_plays_a_fault_whether_or_not_the_fixture_is_named(run):
     result.assert_outcomes(passed=5)
 
 
+def test_a_mark_that_a_conftest_gives_plays_its_fault_too(run, pytester):
+    pytester.makeconftest("""
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                item.add_marker(pytest.mark.openrouter_fault("status_503"))
+    """)
+    result = run("""
+        from openrouter_resilient import Client
+
+        def test_it():
+            assert "openai" == Client().complete("hi").served.endpoint
+    """)
+
+    result.assert_outcomes(passed=1)
+
+
 def test_a_mistake_in_a_mark_names_the_nearest(run):
     result = run("""
         import pytest

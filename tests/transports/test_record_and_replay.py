@@ -424,3 +424,12 @@ def test_a_full_disk_costs_the_record_and_not_the_answer(make_client, lesson, ca
 
     assert client.complete("hi").text
     assert "was not recorded" in caplog.text
+
+
+def test_a_list_of_models_is_said_to_be_not_recorded(simulator, make_client, make_replay, lesson):
+    recording = make_client(record=lesson)
+    recording.complete("hi")
+    recording.models()
+
+    with pytest.raises(NotRecorded, match="keeps calls, and no lists"):
+        make_replay(base_urls={"openrouter": "http://127.0.0.1:9/unlisted"}).models()
