@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import random
@@ -272,6 +273,20 @@ def test_unknown_costs_are_said_and_not_counted_as_nought(path):
 
     assert (None, 1) == (report.costs[0].known_usd, report.costs[0].unknown)
     assert "cost of 1 attempt is not known" in str(report)
+
+
+def test_a_report_says_how_to_ask_for_the_costs_of_the_very_record_it_is_made_of(tmp_path):
+    path = tmp_path / "our calls.db"
+    in_memory, in_file = Ledger(), Ledger(path)
+    for ledger in (in_memory, in_file):
+        ledger.add(make_record(attempts=(make_attempt(cost=None),)))
+
+    page = html.unescape(in_file.report().as_html())
+
+    assert "; `client.ledger.reconcile()` asks." in str(in_memory.report())
+    assert f"; `openrouter-resilient reconcile --ledger '{path}'` asks." in str(in_file.report())
+    assert "--ledger 'our calls.db'` asks." in page
+    assert str(tmp_path) not in page
 
 
 def test_what_failed_attempts_cost_is_what_failover_cost(path):
