@@ -112,7 +112,9 @@ class Ledger:
         if until is None:  # a clock may have been set back since a call was recorded
             until = math.inf if since is None else now
         with self._reading() as connection:
-            return make_report(connection, since=beginning(since, now), until=until, now=now)
+            return make_report(
+                connection, since=beginning(since, now), until=until, now=now, ledger=self.path
+            )
 
     def reconcile(self, since: str | float | None = RECONCILED) -> Reconciled:
         """Ask what calls of unknown cost did cost, abandoned ones included.

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, TypeVar
 
 from openrouter_resilient.ledger.intervals import Share
@@ -82,6 +83,7 @@ class Report:
         costs: by endpoint and model, the dearest first.
         served: answered calls by day (days since 1970) and endpoint; "cache" where that had it.
         sample: for a picture: start, seconds, whether an attempt of it failed; not all calls.
+        ledger: the file that it was made of; None: memory.
     """
 
     since: float
@@ -101,6 +103,7 @@ class Report:
     costs: tuple[ModelCost, ...]
     served: dict[int, dict[str, int]]
     sample: tuple[tuple[float, float, bool], ...] = field(default=(), repr=False)
+    ledger: Path | None = field(default=None, compare=False)
 
     @property
     def calls(self) -> int:
@@ -140,7 +143,12 @@ class Report:
 
 
 def make_report(
-    connection: sqlite3.Connection, *, since: float, until: float, now: float
+    connection: sqlite3.Connection,
+    *,
+    since: float,
+    until: float,
+    now: float,
+    ledger: Path | None = None,
 ) -> Report:
     """Work the numbers out.
 
@@ -148,6 +156,7 @@ def make_report(
         connection: of a ledger's file; what it sees must not change meanwhile.
         since, until: seconds since 1970; 0 and infinity: all that is recorded.
         now: the period of a record that is empty.
+        ledger: the file, if it is one; the report says how to have its costs asked for.
     """
     window = (since, until)
     first, last = _span(connection, window, min(now, until))
@@ -179,6 +188,7 @@ def make_report(
         costs=tuple(ModelCost(*row) for row in connection.execute(_COSTS, window)),
         served=dict(sorted(served.items())),
         sample=sample,
+        ledger=ledger,
     )
 
 

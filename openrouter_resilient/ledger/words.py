@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 from datetime import datetime, timezone
+from shlex import quote
 from typing import Any
 
 from openrouter_resilient.ledger.intervals import Share, best_claim, calls_needed, next_claim
@@ -265,7 +266,7 @@ def _cost_lines(report: Report) -> list[str]:
             f"{head}{cost.attempts:>8,} {count_text(cost.prompt_tokens):>15}"
             f" {count_text(cost.completion_tokens):>15} {money(cost.known_usd):>12}"
         )
-    return [*lines, cost_sentence(report)]
+    return [*lines, cost_sentence(report, str(report.ledger))]
 
 
 def known_cost(report: Report) -> str:
@@ -273,8 +274,13 @@ def known_cost(report: Report) -> str:
     return money(sum(cost.known_usd or 0.0 for cost in report.costs))
 
 
-def cost_sentence(report: Report) -> str:
-    """The sum, and how far it can be trusted."""
+def cost_sentence(report: Report, name: str) -> str:
+    """The sum, how far it can be trusted, and what fills in the rest.
+
+    Args:
+        report: with the costs.
+        name: of the ledger's file, if it has one: the way to it is not for a customer.
+    """
     estimated = sum(cost.estimated_usd for cost in report.costs)
     unknown = sum(cost.unknown for cost in report.costs)
     wasted = sum(cost.failover_usd for cost in report.costs)
@@ -284,7 +290,9 @@ def cost_sentence(report: Report) -> str:
     said += f", {money(estimated)} estimated from a price list." if estimated else "."
     if unknown:
         attempts = "1 attempt" if unknown == 1 else f"{unknown:,} attempts"
-        said += f" The cost of {attempts} is not known; `openrouter-resilient reconcile` asks."
+        ask = f"openrouter-resilient reconcile --ledger {quote(name)}"
+        ask = ask if report.ledger else "client.ledger.reconcile()"
+        said += f" The cost of {attempts} is not known; `{ask}` asks."
     return said
 
 
