@@ -42,7 +42,7 @@ def after() -> str:
 
 
 if __name__ == "__main__":
-    with simulated():
+    with simulated(usage=__doc__):
         if importlib.util.find_spec("litellm"):
             print("before:", before())
         else:

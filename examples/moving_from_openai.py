@@ -51,7 +51,7 @@ def after() -> str:
 #   except openai.RateLimitError     nothing: it is waited for, or the next route is asked
 
 if __name__ == "__main__":
-    with simulated():
+    with simulated(usage=__doc__):
         try:
             print("before:", before())
         except openai.OpenAIError as error:

@@ -51,6 +51,6 @@ def after() -> str:
 
 
 if __name__ == "__main__":
-    with simulated():
+    with simulated(usage=__doc__):
         print("before:", before())
         print("after: ", after())

@@ -95,9 +95,11 @@ def at_reading_speed(simulator: Simulator) -> None:
 
 
 if __name__ == "__main__":
-    with simulated() as simulator, Client() as client:
-        parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-        parser.add_argument("--port", type=int, default=5000)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--port", type=int, default=5000, help="where to listen; default 5000")
+    with simulated(usage=parser.format_help()) as simulator, Client() as client:
         given = parser.parse_args()
         if simulator:
             at_reading_speed(simulator)
