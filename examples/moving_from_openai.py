@@ -9,11 +9,15 @@ The first half needs `pip install openai`. What else changes stands at the end.
 from __future__ import annotations
 
 import os
-
-import openai
+import sys
 
 import openrouter_resilient
 from openrouter_resilient import simulated
+
+try:
+    import openai
+except ModuleNotFoundError:
+    sys.exit("This compares with the openai package: pip install openai")
 
 QUESTION = "Name three rivers."
 

@@ -9,11 +9,15 @@ The second line lets OpenRouter's answers end early. The first half needs `pip i
 from __future__ import annotations
 
 import os
+import sys
 import time
 
-import openai
-
 from openrouter_resilient import llm_complete, simulated
+
+try:
+    import openai
+except ModuleNotFoundError:
+    sys.exit("This compares with the openai package: pip install openai")
 
 QUESTION = "Name three rivers."
 URLS = {"OPENROUTER": "https://openrouter.ai/api/v1", "OPENAI": "https://api.openai.com/v1"}

@@ -12,14 +12,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, abort, request, stream_with_context
-
 from openrouter_resilient import CallFailed, Client, RequestRefused, StreamInterrupted, simulated
 from openrouter_resilient.simulator import Simulator
+
+try:
+    from flask import Flask, Response, abort, request, stream_with_context
+except ModuleNotFoundError:
+    sys.exit("This page needs Flask: pip install flask")
 
 PAGE = Path(__file__).with_name("page.html")
 SYSTEM = {"role": "system", "content": "Answer in a few sentences of plain text."}

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 import pytest
 
 from tests.examples.conftest import EXAMPLES
-from tests.processes import clean_environment, until
+from tests.processes import ROOT, clean_environment, until
 
 pytestmark = pytest.mark.slow  # each is a process of its own
 
@@ -178,6 +178,17 @@ def test_help_is_what_the_example_says_of_itself(run, example):
     assert first in done.stdout
     assert f"python examples/{example}" in done.stdout
     assert "--simulate" in done.stdout or "--simulate" not in rest
+
+
+@pytest.mark.parametrize(("example", "needed"), [*NEED.items(), ("web/app.py", "flask")])
+def test_what_is_not_installed_is_named(run, tmp_path, example, needed):
+    (tmp_path / f"{needed}.py").write_text("raise ModuleNotFoundError(name=__name__)")
+
+    done = run(example, PYTHONPATH=os.pathsep.join((str(tmp_path), str(ROOT))))
+
+    assert 1 == done.returncode
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(f": pip install {needed}")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no terminal of this kind")
