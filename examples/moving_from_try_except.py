@@ -50,8 +50,7 @@ def _ask(name: str, model: str) -> str:
 def after() -> str:
     """The same and what it missed: a deadline that holds, and nothing half taken for whole."""
     answer = llm_complete(QUESTION, model="openai/gpt-4o", fallbacks=["openai:gpt-4o"], deadline=30)
-    print("        served by", answer.served)
-    return str(answer)
+    return f"{answer}\n        served by {answer.served}"
 
 
 if __name__ == "__main__":

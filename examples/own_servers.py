@@ -38,7 +38,8 @@ if __name__ == "__main__":
 
         with Client(fallbacks=last, endpoints=own, deadline=60) as client:
             answer = client.complete("Name three rivers.")
-            print(answer, "\nserved by", answer.served)
+            print(answer)
+            print("served by", answer.served)
 
             # What nobody may store goes to OpenRouter, which obeys, and to private endpoints.
             secret = client.complete("Sum up this diagnosis: …", provider={"zdr": True})

@@ -364,6 +364,21 @@ def test_the_model_gets_what_the_functions_return(run):
     assert 2 == said.count("via openrouter")
 
 
+@pytest.mark.parametrize("example", ["moving_from_litellm.py", "moving_from_try_except.py"])
+def test_who_served_stands_under_the_answer(run, example):
+    if example in NEED and find_spec(NEED[example]) is None:
+        pytest.skip(f"{NEED[example]} is not installed")
+    said = run(example).stdout
+
+    assert re.search(rf"^after:  {ANSWER}\n        served by .+ via openrouter", said, re.MULTILINE)
+
+
+def test_no_line_ends_with_a_blank(run):
+    said = run("own_servers.py").stdout
+
+    assert [] == [line for line in said.splitlines() if line != line.rstrip()]
+
+
 def test_what_must_stay_in_the_house_passes_the_proxy_over(run):
     said = run("own_servers.py").stdout
 
