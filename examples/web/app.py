@@ -38,7 +38,10 @@ def make_app(client: Client, simulator: Simulator | None = None) -> Flask:
 
     @app.get("/")
     def page() -> str:
-        return PAGE.read_text(encoding="utf-8").replace("{{faults}}", "" if simulator else "hidden")
+        html = PAGE.read_text(encoding="utf-8")
+        played = ",".join(simulator.playing()) if simulator else ""
+        hidden = "" if simulator else "hidden"
+        return html.replace("{{simulated}}", hidden).replace("{{fault}}", played)
 
     @app.post("/ask")
     def ask() -> Response:
