@@ -16,16 +16,16 @@ Messages = list[dict[str, str]]
 def answer(client: Client, messages: Messages) -> str:
     """Print an answer as it comes, and return as much of it as came."""
     pieces: list[str] = []
-    with client.stream(messages, deadline=60) as stream:
-        try:
+    try:
+        with client.stream(messages, deadline=60) as stream:  # waits for the first word
             for text in stream:
                 print(text, end="", flush=True)
                 pieces.append(text)
             print(f"\n[{stream.served}]")
-        except StreamInterrupted:
-            print("\n[it broke off here; say 'go on' to hear the rest]")
-        except KeyboardInterrupt:  # leaving the block hangs up, so that no more is paid for
-            print("\n[stopped]")
+    except StreamInterrupted:
+        print("\n[it broke off here; say 'go on' to hear the rest]")
+    except KeyboardInterrupt:  # the block was left, which hangs up: no more is paid for
+        print("\n[stopped]")
     return "".join(pieces)
 
 
@@ -36,13 +36,16 @@ def chat(client: Client) -> None:
         question = input("> ")
         asked = [*messages, {"role": "user", "content": question}]
         try:
-            messages = [*asked, {"role": "assistant", "content": answer(client, asked)}]
+            said = answer(client, asked)
         except (CallFailed, RequestRefused) as error:  # nothing was said: the question is forgotten
             print(f"[no answer: {error}]")
+            continue
+        if said:
+            messages = [*asked, {"role": "assistant", "content": said}]
 
 
 if __name__ == "__main__":
-    with simulated(), Client() as client:
+    with simulated(usage=__doc__), Client() as client:
         try:
             chat(client)
         except (EOFError, KeyboardInterrupt):

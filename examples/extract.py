@@ -3,6 +3,7 @@
     python examples/extract.py letters/ letters.csv     # stop it, start it again: it goes on
     python examples/extract.py letters/ letters.csv --simulate=status_503
 
+What is simulated goes into a table of its own, letters.simulated.csv.
 A text that changed is read again. A text that nobody could read keeps no row, and is tried again
 by the next run.
 """
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from openrouter_resilient import Client, ResilientError, simulated
+from openrouter_resilient import Client, ConfigurationError, ResilientError, simulated
 
 
 class Letter(BaseModel):
@@ -80,13 +81,22 @@ def _write(table: Path, rows: list[dict[str, object]]) -> None:
 
 
 if __name__ == "__main__":
-    with simulated():
-        parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-        parser.add_argument("folder", type=Path)
-        parser.add_argument("table", type=Path)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="where the texts are, as *.txt")
+    parser.add_argument("table", type=Path, help="the table to write, as CSV")
+    with simulated(usage=parser.format_help(), without_key=False) as simulator:
         given = parser.parse_args()
         if not given.folder.is_dir():
             parser.error(f"{given.folder} is no folder")
         if not any(given.folder.glob("*.txt")):  # a slip of the pen empties no table
             parser.error(f"no *.txt in {given.folder}")
-        sys.exit(1 if main(given.folder, given.table) else 0)
+        table = given.table.with_suffix(".simulated.csv") if simulator else given.table
+        try:
+            sys.exit(1 if main(given.folder, table) else 0)
+        except ConfigurationError as error:
+            sys.exit(f"{error}. Or try it with --simulate")
+        except KeyboardInterrupt:
+            print("stopped; the same line goes on", file=sys.stderr)
+            sys.exit(130)

@@ -12,11 +12,13 @@ import sys
 
 from openrouter_resilient import CallFailed, llm_complete, simulated
 
-with simulated():  # fake upstreams where no key is set
+with simulated(usage=__doc__):  # fake upstreams where no key is set
     try:
         answer = llm_complete("Name three rivers.", system="One line.", deadline=30)
     except CallFailed as error:  # nobody answered: the message says who was asked, and what to do
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
     print(answer)
     print("served by", answer.served)

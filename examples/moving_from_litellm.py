@@ -37,12 +37,11 @@ def after() -> str:
         fallbacks=["groq/llama-3.3-70b-versatile"],
         timeout=30,  # here for the whole call, failover included
     )
-    print("        served by", reply.served)
-    return str(reply.choices[0].message.content)
+    return f"{reply.choices[0].message.content}\n        served by {reply.served}"
 
 
 if __name__ == "__main__":
-    with simulated():
+    with simulated(usage=__doc__):
         if importlib.util.find_spec("litellm"):
             print("before:", before())
         else:

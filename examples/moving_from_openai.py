@@ -9,11 +9,15 @@ The first half needs `pip install openai`. What else changes stands at the end.
 from __future__ import annotations
 
 import os
-
-import openai
+import sys
 
 import openrouter_resilient
 from openrouter_resilient import simulated
+
+try:
+    import openai
+except ModuleNotFoundError:
+    sys.exit("This compares with the openai package: pip install openai")
 
 QUESTION = "Name three rivers."
 
@@ -51,7 +55,7 @@ def after() -> str:
 #   except openai.RateLimitError     nothing: it is waited for, or the next route is asked
 
 if __name__ == "__main__":
-    with simulated():
+    with simulated(usage=__doc__):
         try:
             print("before:", before())
         except openai.OpenAIError as error:

@@ -9,11 +9,15 @@ The second line lets OpenRouter's answers end early. The first half needs `pip i
 from __future__ import annotations
 
 import os
+import sys
 import time
 
-import openai
-
 from openrouter_resilient import llm_complete, simulated
+
+try:
+    import openai
+except ModuleNotFoundError:
+    sys.exit("This compares with the openai package: pip install openai")
 
 QUESTION = "Name three rivers."
 URLS = {"OPENROUTER": "https://openrouter.ai/api/v1", "OPENAI": "https://api.openai.com/v1"}
@@ -46,11 +50,10 @@ def _ask(name: str, model: str) -> str:
 def after() -> str:
     """The same and what it missed: a deadline that holds, and nothing half taken for whole."""
     answer = llm_complete(QUESTION, model="openai/gpt-4o", fallbacks=["openai:gpt-4o"], deadline=30)
-    print("        served by", answer.served)
-    return str(answer)
+    return f"{answer}\n        served by {answer.served}"
 
 
 if __name__ == "__main__":
-    with simulated():
+    with simulated(usage=__doc__):
         print("before:", before())
         print("after: ", after())

@@ -26,7 +26,7 @@ LAST: tuple[str, ...] = ("litellm:gpt-4o", "vllm:Qwen/Qwen3-8B", "ollama:llama3.
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(message)s")  # see each failover
-    with simulated() as simulator:
+    with simulated(usage=__doc__) as simulator:
         own, last = OWN, LAST
         if simulator:  # OpenRouter is down; the simulator's OpenAI and Groq play your own servers
             simulator.outage("openrouter")
@@ -38,7 +38,8 @@ if __name__ == "__main__":
 
         with Client(fallbacks=last, endpoints=own, deadline=60) as client:
             answer = client.complete("Name three rivers.")
-            print(answer, "\nserved by", answer.served)
+            print(answer)
+            print("served by", answer.served)
 
             # What nobody may store goes to OpenRouter, which obeys, and to private endpoints.
             secret = client.complete("Sum up this diagnosis: …", provider={"zdr": True})

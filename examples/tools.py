@@ -57,7 +57,7 @@ def pretend(_face: str, body: dict[str, object]) -> str | dict[str, object]:
 
 
 if __name__ == "__main__":
-    with simulated() as simulator, Client(deadline=60) as client:
+    with simulated(usage=__doc__) as simulator, Client(deadline=60) as client:
         if simulator:
             simulator.answer = pretend
         run = client.run_tools(

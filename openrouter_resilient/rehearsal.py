@@ -35,8 +35,8 @@ def simulated(*, usage: str | None = None, without_key: bool = True) -> Iterator
     within it finds them by itself. Not for tests, which have the fixture `openrouter_simulator`.
 
     Args:
-        usage: what `--help` and `-h` print, and end the program; an unknown fault then ends it,
-            too, with a line on stderr and exit code 2.
+        usage: what `--help` and `-h` print, ending the program; an unknown fault then ends it
+            as well, with a line on stderr and exit code 2.
         without_key: whether a missing key is enough. False where results are kept, so that only
             `--simulate` brings simulated ones.
 

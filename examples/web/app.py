@@ -12,14 +12,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, abort, request, stream_with_context
-
 from openrouter_resilient import CallFailed, Client, RequestRefused, StreamInterrupted, simulated
 from openrouter_resilient.simulator import Simulator
+
+try:
+    from flask import Flask, Response, abort, request, stream_with_context
+except ModuleNotFoundError:
+    sys.exit("This page needs Flask: pip install flask")
 
 PAGE = Path(__file__).with_name("page.html")
 SYSTEM = {"role": "system", "content": "Answer in a few sentences of plain text."}
@@ -34,7 +38,10 @@ def make_app(client: Client, simulator: Simulator | None = None) -> Flask:
 
     @app.get("/")
     def page() -> str:
-        return PAGE.read_text(encoding="utf-8").replace("{{faults}}", "" if simulator else "hidden")
+        html = PAGE.read_text(encoding="utf-8")
+        played = ",".join(simulator.playing()) if simulator else ""
+        hidden = "" if simulator else "hidden"
+        return html.replace("{{simulated}}", hidden).replace("{{fault}}", played)
 
     @app.post("/ask")
     def ask() -> Response:
@@ -95,9 +102,11 @@ def at_reading_speed(simulator: Simulator) -> None:
 
 
 if __name__ == "__main__":
-    with simulated() as simulator, Client() as client:
-        parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-        parser.add_argument("--port", type=int, default=5000)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--port", type=int, default=5000, help="where to listen; default 5000")
+    with simulated(usage=parser.format_help()) as simulator, Client() as client:
         given = parser.parse_args()
         if simulator:
             at_reading_speed(simulator)

@@ -160,6 +160,10 @@ class Simulator:
         for upstream in [self._upstream(face)] if face else list(self._upstreams.values()):
             upstream.heal()
 
+    def playing(self, face: str = DEFAULT_FACE) -> list[str]:
+        """Return the names of the faults that a face plays at this moment."""
+        return self._upstream(face).playing
+
     def latency(self, face: str, *, first_token: float = 0.0, between_tokens: float = 0.0) -> None:
         """Set how slow a healthy answer is; OpenRouter sends comments or padding meanwhile.
 

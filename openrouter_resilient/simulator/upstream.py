@@ -65,6 +65,11 @@ class Upstream:
         name = options.get("name", "")
         return url.format(port=self._listener.port, name=name) + self.face.base
 
+    @property
+    def playing(self) -> list[str]:
+        """The names of what is played, and not over yet."""
+        return [playing.row.name for playing in self._current() if not playing.over]
+
     def play(self, playing: Playing) -> None:
         """Play from now on; one fault for the whole face, one for each model."""
         with self._turn:

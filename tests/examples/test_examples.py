@@ -14,13 +14,14 @@ from importlib.util import find_spec
 import pytest
 
 from tests.examples.conftest import EXAMPLES
-from tests.processes import clean_environment, until
+from tests.processes import ROOT, clean_environment, until
 
 pytestmark = pytest.mark.slow  # each is a process of its own
 
 QUESTION = "Name three rivers."
 ANSWER = f"Simulated answer to: {QUESTION}"
 NEED = {"moving_from_openai.py": "openai", "moving_from_try_except.py": "openai"}
+KEEP = ("extract.py", "nightly.py")  # results, for which simulated ones must not be taken
 LETTERS = {"a.txt": "Please pay 12 EUR. Bob", "b.txt": "It rains. Eve"}
 
 
@@ -57,8 +58,9 @@ def example(request, folders):
 
 def test_without_a_key_it_runs_and_says_that_nobody_real_answered(run, example):
     arguments, stdin, shown = SHOWN[example]
+    asked = ["--simulate"] if example in KEEP else []
 
-    done = run(example, *arguments, stdin=stdin)
+    done = run(example, *arguments, *asked, stdin=stdin)
 
     assert (0, "(simulated:") == (done.returncode, done.stderr[:11]), done.stderr
     assert shown in done.stdout
@@ -132,6 +134,61 @@ def test_a_conversation_outlives_a_question_that_nobody_answered(start, simulato
     assert "Simulated answer to: And lakes?" in said
     (message,) = simulator.requests[-1].body["messages"][1:]
     assert "And lakes?" == message["content"]
+
+
+def test_ctrl_c_before_the_first_word_stops_the_answer_and_not_the_conversation(start, simulator):
+    simulator.play("no_headers")
+    process = start("chat.py", **simulator.environment())
+    process.stdin.write(f"{QUESTION}\n")
+    process.stdin.flush()
+    until(lambda: simulator.requests)
+
+    process.send_signal(signal.SIGINT)
+    assert "[stopped]\n" in (process.stdout.readline(), process.stdout.readline())
+    simulator.heal()
+    said, warned = process.communicate("And lakes?\n", timeout=60)
+
+    assert "Simulated answer to: And lakes?" in said, warned
+    (message,) = simulator.requests[-1].body["messages"][1:]  # no empty answer stands before it
+    assert "And lakes?" == message["content"]
+
+
+@pytest.mark.parametrize("example", ["extract.py", "nightly.py", "first_call.py"])
+def test_ctrl_c_ends_a_program_without_a_traceback(start, folders, simulator, example):
+    simulator.play("no_headers")
+    process = start(example, *SHOWN[example][0], **simulator.environment())
+    until(lambda: simulator.requests)
+
+    process.send_signal(signal.SIGINT)
+    _, warned = process.communicate(timeout=60)
+
+    assert 130 == process.returncode
+    assert "Traceback" not in warned
+    assert "extract.py" != example or "stopped; the same line goes on\n" == warned
+
+
+@pytest.mark.parametrize("example", SHOWN)
+def test_help_is_what_the_example_says_of_itself(run, example):
+    if example in NEED and find_spec(NEED[example]) is None:
+        pytest.skip(f"{NEED[example]} is not installed")
+    done = run(example, "--help")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    first, _, rest = (EXAMPLES / example).read_text().removeprefix('"""').partition("\n")
+    assert first in done.stdout
+    assert f"python examples/{example}" in done.stdout
+    assert "--simulate" in done.stdout or "--simulate" not in rest
+
+
+@pytest.mark.parametrize(("example", "needed"), [*NEED.items(), ("web/app.py", "flask")])
+def test_what_is_not_installed_is_named(run, tmp_path, example, needed):
+    (tmp_path / f"{needed}.py").write_text("raise ModuleNotFoundError(name=__name__)")
+
+    done = run(example, PYTHONPATH=os.pathsep.join((str(tmp_path), str(ROOT))))
+
+    assert 1 == done.returncode
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(f": pip install {needed}")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no terminal of this kind")
@@ -240,6 +297,40 @@ def test_the_folder_of_a_table_is_made_and_nothing_unfinished_stays_there(
     assert ["letters.csv", "letters.jsonl"] == there
 
 
+@pytest.mark.parametrize("example", KEEP)
+def test_what_keeps_results_says_that_a_key_is_missing_and_keeps_none(
+    run, folders, tmp_path, example
+):
+    before = {*tmp_path.rglob("*.csv")}
+
+    done = run(example, *SHOWN[example][0])
+
+    assert 1 == done.returncode
+    (line,) = done.stderr.splitlines()
+    assert "no key is set. Set OPENROUTER_API_KEY" in line
+    assert before == {*tmp_path.rglob("*.csv")}
+    assert [] == [*tmp_path.rglob("*.md")]
+
+
+@pytest.mark.parametrize("example", KEEP)
+def test_what_was_rehearsed_is_not_taken_for_done(run, folders, simulator, example):
+    arguments = SHOWN[example][0]
+    run(example, *arguments, "--simulate")
+
+    done = run(example, *arguments, **simulator.environment())
+
+    assert 0 == done.returncode, done.stderr
+    assert "known" not in done.stdout
+    assert simulator.requests
+
+
+def test_a_rehearsal_has_a_table_of_its_own(run, folders, tmp_path):
+    run("extract.py", "letters", "letters.csv", "--simulate")
+
+    assert ["a.txt", "b.txt"] == [r["file"] for r in rows_of(tmp_path / "letters.simulated.csv")]
+    assert not (tmp_path / "letters.csv").exists()
+
+
 def test_a_night_has_one_report(run, folders, simulator, tmp_path):
     environment = simulator.environment()
 
@@ -271,6 +362,21 @@ def test_the_model_gets_what_the_functions_return(run):
 
     assert re.search(r"days_between\(.*\) -> 357\n", said)
     assert 2 == said.count("via openrouter")
+
+
+@pytest.mark.parametrize("example", ["moving_from_litellm.py", "moving_from_try_except.py"])
+def test_who_served_stands_under_the_answer(run, example):
+    if example in NEED and find_spec(NEED[example]) is None:
+        pytest.skip(f"{NEED[example]} is not installed")
+    said = run(example).stdout
+
+    assert re.search(rf"^after:  {ANSWER}\n        served by .+ via openrouter", said, re.MULTILINE)
+
+
+def test_no_line_ends_with_a_blank(run):
+    said = run("own_servers.py").stdout
+
+    assert [] == [line for line in said.splitlines() if line != line.rstrip()]
 
 
 def test_what_must_stay_in_the_house_passes_the_proxy_over(run):

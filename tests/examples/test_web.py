@@ -95,6 +95,11 @@ class Page:
         options = self.driver.find_elements("css selector", "option")
         next(option for option in options if option.text == name).click()
 
+    def chosen(self):
+        """The fault that is shown as being played."""
+        options = self.driver.find_elements("css selector", "option")
+        return [option.text for option in options if option.is_selected()]
+
     def answer(self):
         """All that the last answer shows."""
         return self.driver.find_elements("css selector", "article.model")[-1].text
@@ -276,6 +281,30 @@ def test_without_a_key_a_fault_can_be_chosen_on_the_page(open_page):
 
 def test_with_a_key_there_is_nothing_to_rehearse(page):
     assert "Rehearse" not in page.driver.find_element("css selector", "body").text
+    assert "Simulated" not in page.driver.find_element("css selector", "body").text
+
+
+@pytest.mark.parametrize(
+    ("fault", "named"),
+    [("refused", "OpenRouter is down"), ("status_503", "status_503"), ("", "none, all is well")],
+)
+def test_the_page_says_that_it_is_simulated_and_which_fault_is_played(open_page, fault, named):
+    page = open_page(f"--simulate={fault}")
+
+    assert "Simulated: fake upstreams" in page.driver.find_element("css selector", "header").text
+    assert [named] == page.chosen()
+    assert [] == page.driver.execute_script(CONTRAST)
+
+
+def test_a_page_that_is_loaded_again_shows_the_fault_that_goes_on(open_page):
+    page = open_page()
+    page.choose("answers break off half-way")
+    page.ask("Name three rivers.")
+    page.wait_for("broke off here")
+
+    page.driver.refresh()
+
+    assert ["answers break off half-way"] == page.chosen()
 
 
 @pytest.mark.parametrize("width", [1100, 390, 320])

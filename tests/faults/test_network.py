@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 import ssl
 import traceback
@@ -286,6 +287,7 @@ def connect_by_socks(sock):
 def serve_socks(serve, monkeypatch):
     """Start a SOCKS proxy that the environment names; what it plays gets the connection."""
     pytest.importorskip("socks")
+    importlib.import_module("openrouter_resilient.wire.socks")  # now, and not within a deadline
 
     def start(play):
         url, _ = serve(play)

@@ -107,6 +107,15 @@ def test_a_cut_comes_after_as_many_deltas_as_told(simulator: Simulator, after: i
     assert "".join(["Simulated", " answer", " to:"][:after]) == heard.text() == answered.text
 
 
+def test_what_is_played_at_this_moment_can_be_asked(simulator: Simulator) -> None:
+    simulator.play("status_503", times=1)
+    assert ["status_503"] == simulator.playing()
+    assert [] == simulator.playing("openai")
+
+    ask(simulator)  # the only one that is struck
+    assert [] == simulator.playing()
+
+
 def test_an_outage_refuses_and_heals_on_the_same_port(simulator: Simulator) -> None:
     before = simulator.url("openrouter")
 
