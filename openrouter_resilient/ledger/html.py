@@ -191,8 +191,7 @@ def _costs(report: Report) -> Iterable[str]:
     yield "<h2>Tokens and cost</h2>"
     head = ("model", "endpoint", "attempts", "tokens in", "tokens out", "cost")
     yield _table(head, rows, texts=2)
-    name = report.ledger.name if report.ledger else ""
-    yield f'<p class="soft">{escape(words.cost_sentence(report, name))}</p>'
+    yield f'<p class="soft">{escape(words.cost_sentence(report))}</p>'
 
 
 def _notes(report: Report) -> Iterable[str]:

@@ -266,7 +266,7 @@ def _cost_lines(report: Report) -> list[str]:
             f"{head}{cost.attempts:>8,} {count_text(cost.prompt_tokens):>15}"
             f" {count_text(cost.completion_tokens):>15} {money(cost.known_usd):>12}"
         )
-    return [*lines, cost_sentence(report, str(report.ledger))]
+    return [*lines, cost_sentence(report)]
 
 
 def known_cost(report: Report) -> str:
@@ -274,12 +274,10 @@ def known_cost(report: Report) -> str:
     return money(sum(cost.known_usd or 0.0 for cost in report.costs))
 
 
-def cost_sentence(report: Report, name: str) -> str:
+def cost_sentence(report: Report) -> str:
     """The sum, how far it can be trusted, and what fills in the rest.
 
-    Args:
-        report: with the costs.
-        name: of the ledger's file, if it has one: the way to it is not for a customer.
+    It names the ledger's file and not its folder, which is not for a customer.
     """
     estimated = sum(cost.estimated_usd for cost in report.costs)
     unknown = sum(cost.unknown for cost in report.costs)
@@ -290,8 +288,9 @@ def cost_sentence(report: Report, name: str) -> str:
     said += f", {money(estimated)} estimated from a price list." if estimated else "."
     if unknown:
         attempts = "1 attempt" if unknown == 1 else f"{unknown:,} attempts"
-        ask = f"openrouter-resilient reconcile --ledger {quote(name)}"
-        ask = ask if report.ledger else "client.ledger.reconcile()"
+        ask = "client.ledger.reconcile()"
+        if report.ledger:
+            ask = f"openrouter-resilient reconcile --ledger {quote(report.ledger.name)}"
         said += f" The cost of {attempts} is not known; `{ask}` asks."
     return said
 

@@ -284,8 +284,8 @@ def test_a_report_says_how_to_ask_for_the_costs_of_the_very_record_it_is_made_of
     page = html.unescape(in_file.report().as_html())
 
     assert "; `client.ledger.reconcile()` asks." in str(in_memory.report())
-    assert f"; `openrouter-resilient reconcile --ledger '{path}'` asks." in str(in_file.report())
-    assert "--ledger 'our calls.db'` asks." in page
+    for said in (str(in_file.report()), page):
+        assert "; `openrouter-resilient reconcile --ledger 'our calls.db'` asks." in said
     assert str(tmp_path) not in page
 
 
