@@ -332,3 +332,14 @@ def test_what_is_forgotten_is_the_answer_of_which_the_copy_was_made(simulator, m
 
     assert client.complete("hi").served.cached
     assert 2 == len(simulator.requests)
+
+
+def test_a_request_nested_too_deeply_is_refused_before_it_is_looked_up(simulator, make_client):
+    deep = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+
+    with pytest.raises(ValueError, match="nested too deeply"):
+        make_client(cache_seconds=60).complete("hi", logit_bias=deep)
+
+    assert [] == simulator.requests
