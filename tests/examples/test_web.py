@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import pytest
 
 from tests.browser import CHROMEDRIVER, CHROMIUM, flags
+from tests.ports import free_port
 from tests.processes import until
 
 pytestmark = [
@@ -65,7 +66,7 @@ def open_browser(tmp_path):
         options.binary_location = CHROMIUM
         for flag in (*flags(tmp_path / f"profile-{len(opened)}"), *more):
             options.add_argument(flag)
-        driver = webdriver.Chrome(options, Service(CHROMEDRIVER))
+        driver = webdriver.Chrome(options, Service(CHROMEDRIVER, port=free_port()))
         opened.append(driver)
         # A window has a least width; what is shown in it has none.
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}

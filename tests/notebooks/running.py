@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
@@ -34,6 +35,8 @@ def run(path, **environment):
         places = {"PYTHONPATH": str(ROOT), "IPYTHONDIR": folder}
         client = NotebookClient(
             notebook,
+            # By files: a port that was found free may be another test's once the kernel is up.
+            config=Config(KernelManager={"transport": "ipc", "ip": str(Path(folder, "kernel"))}),
             timeout=LONGEST_S,
             record_timing=False,
             resources={"metadata": {"path": folder}},
