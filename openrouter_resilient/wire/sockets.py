@@ -193,8 +193,21 @@ RESOLVER = Resolver()
 renew_in_forked_child(RESOLVER)
 
 
-def connect(host: str, port: int, options: Any, until: float) -> TimedSocket:
+def connect(
+    host: str,
+    port: int,
+    options: Any,
+    until: float,
+    make: Callable[[int, int, int], socket.socket] = TimedSocket,
+) -> socket.socket:
     """A connected socket, each address given its share of the time.
+
+    Args:
+        host: its name or address.
+        port: where it listens.
+        options: the arguments of each `setsockopt`, or None.
+        until: the instant by which it must be over.
+        make: a socket of a family, a kind and a protocol, which is then told to connect.
 
     Raises:
         OSError: the name or none of its addresses was any good; TimeoutError if time ran out.
@@ -205,7 +218,7 @@ def connect(host: str, port: int, options: Any, until: float) -> TimedSocket:
         left = until - monotonic()
         if left <= 0:
             raise TimeoutError("connect")
-        sock = TimedSocket(family, kind, protocol)
+        sock = make(family, kind, protocol)
         try:
             for option in options or ():
                 sock.setsockopt(*option)
@@ -250,16 +263,19 @@ class Timed:
             LIMIT.until = until
 
     def _new_conn(self: Any) -> socket.socket:
-        until = LIMIT.until
         self.uses, LIMIT.reused = 0, False
         try:
-            return connect(self._dns_host, self.port, self.socket_options, until)
+            reached: socket.socket = self._reach(LIMIT.until)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
             raise ConnectTimeoutError(self, "no connection in time") from error
         except OSError as error:
             raise NewConnectionError(self, "no connection") from error
+        return reached
+
+    def _reach(self: Any, until: float) -> socket.socket:
+        return connect(self._dns_host, self.port, self.socket_options, until)
 
     def request(self: Any, *args: Any, **kwargs: Any) -> None:
         """Send head and body in one packet; in two they would wake the server twice."""

@@ -7,10 +7,12 @@ import gc
 import io
 import logging
 import socket
+import ssl
 import threading
 from pathlib import Path
 
 import pytest
+import trustme
 
 from openrouter_resilient.wire.sockets import RESOLVER
 
@@ -140,3 +142,52 @@ def pump(here, there):
     back.start()
     one_way(here, there)
     back.join(5)
+
+
+def port_of(url):
+    return int(url.split(":")[2].split("/")[0])
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def trusted(authority, monkeypatch, tmp_path):
+    """The environment names the test's authority as one to trust."""
+    bundle = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(bundle)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+
+
+@pytest.fixture
+def serve_tls(authority, serve):
+    """Start a server that speaks TLS under a name; what it plays gets the deciphered socket."""
+
+    def start(play, name="127.0.0.1"):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name).configure_cert(context)
+
+        def handshake(sock, ended):
+            with context.wrap_socket(sock.dup(), server_side=True) as secure:
+                play(secure, ended)
+
+        url, _ = serve(handshake, scheme="https")
+        return url
+
+    return start
+
+
+def to_upstream(simulator):
+    """Pass on to OpenRouter's face, as its TLS front does."""
+
+    def play(sock, _ended):
+        with socket.create_connection(("127.0.0.1", port_of(simulator.url("openrouter")))) as there:
+            pump(sock, there)
+
+    return play
+
+
+def https(url):
+    return url.replace("/v1", "/api/v1")

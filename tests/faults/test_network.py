@@ -2,71 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import socket
-import ssl
 import traceback
 
 import pytest
-import trustme
-from requests.exceptions import InvalidSchema
 
 from openrouter_resilient import ConfigurationError, DeadlineExceeded, RoutesExhausted
 from openrouter_resilient.wire.sockets import RESOLVER
 
-from .conftest import pump, read_request
+from .conftest import https, port_of, pump, read_request, to_upstream
 from .test_deadline import ALLOWED_S, drip, timed
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999\r\n\r\n"
-
-
-def port_of(url):
-    return int(url.split(":")[2].split("/")[0])
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
-@pytest.fixture
-def trusted(authority, monkeypatch, tmp_path):
-    """The environment names the test's authority as one to trust."""
-    bundle = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(bundle)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-
-
-@pytest.fixture
-def serve_tls(authority, serve):
-    """Start a server that speaks TLS under a name; what it plays gets the deciphered socket."""
-
-    def start(play, name="127.0.0.1"):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(name).configure_cert(context)
-
-        def handshake(sock, ended):
-            with context.wrap_socket(sock.dup(), server_side=True) as secure:
-                play(secure, ended)
-
-        url, _ = serve(handshake, scheme="https")
-        return url
-
-    return start
-
-
-def to_upstream(simulator):
-    """Pass on to OpenRouter's face, as its TLS front does."""
-
-    def play(sock, _ended):
-        with socket.create_connection(("127.0.0.1", port_of(simulator.url("openrouter")))) as there:
-            pump(sock, there)
-
-    return play
-
-
-def https(url):
-    return url.replace("/v1", "/api/v1")
 
 
 @pytest.mark.usefixtures("trusted")
@@ -213,18 +160,6 @@ def test_a_malformed_proxy_is_said_without_its_password(make_client, monkeypatch
     assert caught.value.__context__ is None
 
 
-def test_a_socks_proxy_without_pysocks_is_said(make_client, monkeypatch):
-    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
-    monkeypatch.setattr("requests.adapters.SOCKSProxyManager", missing)
-
-    with pytest.raises(ConfigurationError, match="pip install PySocks"):
-        make_client().complete("hi")
-
-
-def missing(*_args, **_kwargs):
-    raise InvalidSchema("Missing dependencies for SOCKS support.")  # as requests has it
-
-
 @pytest.mark.usefixtures("trusted")
 def test_https_goes_through_a_tunnel_of_the_proxy_which_never_sees_the_key(
     simulator, make_client, serve_tls, proxy, monkeypatch
@@ -270,67 +205,6 @@ def test_a_proxy_that_hangs_ends_by_the_deadline(make_client, serve, monkeypatch
     assert isinstance(error, DeadlineExceeded)
     assert seconds < 0.4 + ALLOWED_S
     assert {"http": "silent", "https": "connect_timeout"}[scheme] == error.history[0].fault
-
-
-def connect_by_socks(sock):
-    """A SOCKS5 proxy's part of the talk; the host and port that it is asked for."""
-    count = sock.recv(2)[1]
-    sock.recv(count)
-    sock.sendall(b"\x05\x00")
-    sock.recv(4)  # an IPv4 address follows
-    host, port = socket.inet_ntoa(sock.recv(4)), int.from_bytes(sock.recv(2), "big")
-    sock.sendall(b"\x05\x00\x00\x01" + bytes(6))
-    return host, port
-
-
-@pytest.fixture
-def serve_socks(serve, monkeypatch):
-    """Start a SOCKS proxy that the environment names; what it plays gets the connection."""
-    pytest.importorskip("socks")
-    importlib.import_module("openrouter_resilient.wire.socks")  # now, and not within a deadline
-
-    def start(play):
-        url, _ = serve(play)
-        monkeypatch.setenv("ALL_PROXY", url.removesuffix("/v1").replace("http", "socks5"))
-
-    return start
-
-
-@pytest.mark.usefixtures("trusted")
-def test_calls_go_through_a_socks_proxy(simulator, make_client, serve_tls, serve_socks):
-    asked = []
-
-    def play(sock, _ended):
-        asked.append(connect_by_socks(sock))
-        with socket.create_connection(asked[-1]) as there:
-            pump(sock, there)
-
-    secure = https(serve_tls(to_upstream(simulator)))
-    serve_socks(play)
-
-    answers = [make_client().complete("hi"), make_client(base_url=secure).complete("hi")]
-
-    assert ["openrouter"] * 2 == [answer.served.endpoint for answer in answers]
-    wanted = [port_of(simulator.url("openrouter")), port_of(secure)]
-    assert [("127.0.0.1", port) for port in wanted] == asked
-
-
-@pytest.mark.parametrize("scheme", ["http", "https"])
-@pytest.mark.parametrize("heard", [None, b"", HEAD], ids=["nothing", "connection", "headers"])
-def test_silence_behind_a_socks_proxy_ends_by_the_deadline(make_client, serve_socks, scheme, heard):
-    def play(sock, ended):
-        if heard is not None:
-            connect_by_socks(sock)
-            sock.sendall(heard)
-        ended.wait(30)
-
-    serve_socks(play)
-    client = make_client(base_url=f"{scheme}://127.0.0.1:9/v1", fallbacks=(), rounds=1)
-
-    error, seconds = timed(client.complete, "hi", deadline=0.4)
-
-    assert isinstance(error, (DeadlineExceeded, RoutesExhausted))
-    assert seconds < 0.4 + ALLOWED_S
 
 
 @pytest.mark.usefixtures("trusted")
