@@ -94,11 +94,16 @@ class Assembly:
             if value is not None and name not in ("delta", "index"):
                 whole.add_field(name, value)
                 self._look_for_an_end(name, choice)
-        delta = choice.get("delta")
-        if not delta or not isinstance(delta, dict):
+        delta = choice.get("delta") or {}
+        if not isinstance(delta, dict):
+            return None
+        content = delta.get("content")
+        if whole.half or (content and isinstance(content, str) and _is_half(content[-1])):
+            delta = whole.with_pairs(delta)
+            content = delta["content"]
+        if not delta:
             return None
         whole.add_delta(delta)
-        content = delta.get("content")
         if content and isinstance(content, str):
             first = index == 0 or not (self._several or 0 in self._choices)
             return Delta(content if first else "", delta, chunk)
@@ -114,8 +119,26 @@ class Assembly:
             self.finished = all("finish_reason" in one.fields for one in self._choices.values())
 
 
+def _is_half(character: str) -> bool:
+    """Whether it is the first half of a character beyond 16 bits, as JSON escapes it."""
+    return "\ud800" <= character <= "\udbff"
+
+
+def _paired(text: str) -> str:
+    """With two halves that stand side by side as the character that they are (RFC 8259, 7)."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
 class _Choice:
-    """One choice as far as it has come."""
+    """One choice as far as it has come.
+
+    Attributes:
+        half: the first half of a character whose other half has not come yet.
+    """
+
+    half = ""
 
     def __init__(self) -> None:
         self.fields: dict[str, Any] = {}
@@ -149,9 +172,17 @@ class _Choice:
             else:
                 self._message[name] = value
 
+    def with_pairs(self, delta: dict[str, Any]) -> dict[str, Any]:
+        """A delta without half a character at its end: some servers send the halves in two."""
+        content = delta.get("content")
+        text = self.half + (content if isinstance(content, str) else "")
+        going_on = "finish_reason" not in self.fields and _is_half(text[-1])
+        self.half = text[-1] if going_on else ""
+        return {**delta, "content": _paired(text.removesuffix(self.half))}
+
     def body(self, index: int) -> dict[str, Any]:
         message = {"role": "assistant", "content": None, **self._message}
-        message.update({name: "".join(parts) for name, parts in self._texts.items()})
+        message.update({name: _paired("".join(parts)) for name, parts in self._texts.items()})
         calls = self._calls.bodies()
         if calls:
             message["tool_calls"] = calls
@@ -187,6 +218,9 @@ class _Calls:
 
     def bodies(self) -> list[dict[str, Any]]:
         """The calls by their numbers; those that share one in the order of their beginning."""
+        for _, whole in self._begun:
+            if "arguments" in whole["function"]:
+                whole["function"]["arguments"] = _paired(whole["function"]["arguments"])
         return [whole for _, whole in sorted(self._begun, key=lambda begun: begun[0])]
 
     def _add(self, piece: dict[str, Any], number: int | None) -> None:

@@ -287,3 +287,46 @@ def test_a_chunk_that_is_not_of_this_api_is_unreadable(odd):
         Assembly().add(odd)
 
     assert Kind.UNREADABLE is broken.value.fault.kind
+
+
+class TestACharacterWhoseHalvesComeInTwoChunks:
+    """JSON escapes one beyond 16 bits as two, and some servers cut between them."""
+
+    FIRST, SECOND = "\ud83d", "\ude00"
+
+    def pieces(self, *texts, finish="length"):
+        assembly = Assembly()
+        chunks = [*(chunk({"content": text}) for text in texts), chunk(finish=finish)]
+        deltas = [delta.text for delta in map(assembly.add, chunks) if delta]
+        return deltas, assembly.body()["choices"][0]["message"]["content"]
+
+    def test_is_handed_over_whole(self):
+        assert (["Hi ", "😀!"], "Hi 😀!") == self.pieces(f"Hi {self.FIRST}", f"{self.SECOND}!")
+
+    def test_is_waited_for_where_a_chunk_brings_no_text(self):
+        assert (["😀"], "😀") == self.pieces(self.FIRST, "", self.SECOND)
+
+    def test_may_be_followed_by_another_one(self):
+        assert (["😀", "😀"], "😀😀") == self.pieces(
+            self.FIRST, self.SECOND + self.FIRST, self.SECOND
+        )
+
+    @pytest.mark.parametrize("texts", [(FIRST,), (FIRST, "x"), (SECOND, "x"), (FIRST, FIRST)])
+    def test_whose_other_half_never_comes_is_handed_over_as_it_came(self, texts):
+        pieces, text = self.pieces(*texts)
+
+        assert "".join(texts) == "".join(pieces) == text
+
+    @pytest.mark.parametrize("name", ["reasoning", "refusal"])
+    def test_is_whole_in_other_texts(self, name):
+        assert "😀" == message_of(chunk({name: self.FIRST}), chunk({name: self.SECOND}))[name]
+
+    def test_is_whole_in_the_arguments_of_a_tool_call(self):
+        first, second = (
+            chunk({"tool_calls": [{"index": 0, "function": {"arguments": half}}]})
+            for half in (self.FIRST, self.SECOND)
+        )
+
+        (call,) = message_of(first, second)["tool_calls"]
+
+        assert "😀" == call["function"]["arguments"]
