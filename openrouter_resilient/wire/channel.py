@@ -129,7 +129,8 @@ class Channel(HTTPAdapter):
             manager = self.proxy_manager_for(self._proxy, ssl_context=self._context)
         except requests.exceptions.InvalidSchema:  # all that `_proxy_for` lets pass but one
             raise ConfigurationError(
-                "the environment names a SOCKS proxy, which needs PySocks: pip install PySocks"
+                "the environment names a SOCKS proxy, which needs PySocks: "
+                "pip install 'openrouter_resilient[socks]'"
             ) from None
         manager.pool_classes_by_scheme = _pools_behind(self._proxy)
         return manager.connection_from_host(**self._target)
@@ -220,7 +221,7 @@ def _proxy_for(url: str) -> str | None:
 def _pools_behind(proxy: str) -> dict[str, Any]:
     if not proxy.lower().startswith("socks"):
         return POOLS
-    from openrouter_resilient.wire.socks import POOLS as SOCKS_POOLS  # noqa: PLC0415  wants PySocks
+    from openrouter_resilient.wire.socks import POOLS as SOCKS_POOLS  # noqa: PLC0415  seldom used
 
     return SOCKS_POOLS
 

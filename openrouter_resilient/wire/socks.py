@@ -1,63 +1,47 @@
-"""Connections through a SOCKS proxy, in time as all others are; loaded where one is set."""
+"""Connections through a SOCKS proxy, in time as all others are; loaded where one is set.
+
+They need PySocks: `pip install 'openrouter_resilient[socks]'` brings it.
+"""
 
 from __future__ import annotations
 
 import socket
+from functools import cache
 from typing import Any
 
-import socks  # type: ignore[import-untyped]
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection
-
 from openrouter_resilient.wire.clock import monotonic
-from openrouter_resilient.wire.sockets import LIMIT, RESOLVER, Timed, TimedSocket, connect
+from openrouter_resilient.wire.sockets import (
+    LIMIT,
+    RESOLVER,
+    TimedConnection,
+    TimedPool,
+    TimedSocket,
+    TimedTLSConnection,
+    TimedTLSPool,
+    connect,
+)
 
 PORT = 1080  # where a proxy listens that was set without a port (RFC 1928, 3)
 
 
-class _Asking(socks.socksocket):  # type: ignore[misc]  # PySocks has no types
-    """A socket that, told to connect to a proxy, asks it for the destination, in time."""
-
-    def __init__(self, options: dict[str, Any], destination: tuple[str, int], *kind: int) -> None:
-        super().__init__(*kind)
-        self._options = options
-        self._destination = destination
-
-    def connect(self, proxy: tuple[Any, ...]) -> None:
-        """Connect to the proxy, and through it.
-
-        Raises:
-            OSError: the proxy is not there, or refused; TimeoutError if time ran out.
-        """
-        of = self._options
-        who = (of["username"], of["password"])
-        self.set_proxy(of["socks_version"], *proxy[:2], of["rdns"], *who)
-        try:
-            super().connect(self._destination)
-        except socks.ProxyError as error:
-            late = isinstance(error.socket_err, TimeoutError)
-            raise error.socket_err if late else error from None
-
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        """Receive in time; by itself, PySocks gives that much to each byte of an answer."""
-        socket.socket.settimeout(self, _left())
-        return socket.socket.recv_into(self, *args, **kwargs)
-
-
-class _Through(Timed):
+class _Through:
     """Asks the proxy in time; what it has connected is then a socket like any other."""
 
+    def __init__(self, _socks_options: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        self._proxy = _socks_options  # by this name urllib3 hands them over
+        super().__init__(*args, **kwargs)
+
     def _reach(self: Any, until: float) -> TimedSocket:
-        proxy = self._socks_options
-        destination = (self._dns_host, self.port)
+        host, port, proxy = self._dns_host, self.port, self._proxy
         if not proxy["rdns"]:
-            destination = (_address(*destination, until), self.port)
+            host = _address(host, port, until)
 
-        def make(*kind: int) -> _Asking:
-            return _Asking(proxy, destination, *kind)
+        def make(*kind: int) -> socket.socket:
+            asking: socket.socket = _asking()(proxy, (host, port), *kind)
+            return asking
 
-        host, port = proxy["proxy_host"], proxy["proxy_port"] or PORT
-        reached = connect(host, port, self.socket_options, until, make)
+        at = (proxy["proxy_host"], proxy["proxy_port"] or PORT)
+        reached = connect(*at, self.socket_options, until, make)
         left = reached.gettimeout()  # it bounds the handshake
         sock = TimedSocket(reached.family, reached.type, reached.proto, fileno=reached.detach())
         sock.settimeout(left)
@@ -71,33 +55,53 @@ def _address(host: str, port: int, until: float) -> str:
     return str(address[0])
 
 
-def _left() -> float:
-    """Seconds; none left is the error of a wait that was too long.
+@cache
+def _asking() -> type[Any]:
+    """The class of a socket that, told to connect to a proxy, asks it for the destination."""
+    import socks  # type: ignore[import-untyped]  # noqa: PLC0415  no core dependency
 
-    Raises:
-        TimeoutError: there are none.
-    """
-    left = LIMIT.until - monotonic()
-    if left <= 0:
-        raise TimeoutError("the limit of this attempt has passed")
-    return min(left, 3600.0)
+    class Asking(socks.socksocket):  # type: ignore[misc]  # PySocks has no types
+        def __init__(self, proxy: dict[str, Any], destination: Any, *kind: int) -> None:
+            super().__init__(*kind)
+            self._proxy = proxy
+            self._destination = destination
+
+        def connect(self, address: tuple[Any, ...]) -> None:
+            of = self._proxy
+            who = (of["username"], of["password"])
+            self.set_proxy(of["socks_version"], *address[:2], of["rdns"], *who)
+            try:
+                super().connect(self._destination)
+            except socks.ProxyError as error:
+                late = isinstance(error.socket_err, TimeoutError)
+                raise error.socket_err if late else error from None
+
+        def recv_into(self, *args: Any, **kwargs: Any) -> int:
+            """In time; by itself, PySocks gives as much to each byte of an answer."""
+            left = LIMIT.until - monotonic()
+            if left <= 0:
+                raise TimeoutError("the limit of this attempt has passed")
+            socket.socket.settimeout(self, left)
+            return socket.socket.recv_into(self, *args, **kwargs)
+
+    return Asking
 
 
-class TimedSOCKSConnection(_Through, SOCKSConnection):
+class TimedSOCKSConnection(_Through, TimedConnection):
     """HTTP in time."""
 
 
-class TimedSOCKSTLSConnection(_Through, SOCKSHTTPSConnection):
+class TimedSOCKSTLSConnection(_Through, TimedTLSConnection):
     """HTTPS in time."""
 
 
-class TimedSOCKSPool(HTTPConnectionPool):
+class TimedSOCKSPool(TimedPool):
     """Connections of one host."""
 
     ConnectionCls = TimedSOCKSConnection
 
 
-class TimedSOCKSTLSPool(HTTPSConnectionPool):
+class TimedSOCKSTLSPool(TimedTLSPool):
     """TLS connections of one host."""
 
     ConnectionCls = TimedSOCKSTLSConnection

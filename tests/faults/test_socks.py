@@ -46,7 +46,7 @@ def test_a_socks_proxy_without_pysocks_is_said(make_client, monkeypatch):
     monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
     monkeypatch.setattr("requests.adapters.SOCKSProxyManager", missing)
 
-    with pytest.raises(ConfigurationError, match="pip install PySocks"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'openrouter_resilient\[socks\]'"):
         make_client().complete("hi")
 
 

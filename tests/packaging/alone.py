@@ -76,6 +76,8 @@ with Simulator() as simulator:
     asks_for("notebook", lambda: strip(report))
     asks_for("otel", Telemetry)
     asks_for("redis", lambda: Client(redis_url="redis://127.0.0.1:1"))
+    os.environ["ALL_PROXY"] = "socks5://127.0.0.1:1"
+    asks_for("socks", lambda: Client().complete("hi"))
 for name in list(os.environ):
     if name.endswith("_API_KEY"):
         del os.environ[name]
