@@ -101,6 +101,10 @@ WORDS: tuple[tuple[tuple[int, ...], str, Kind], ...] = (
     ((429,),          r"spend(ing)? limit",                             Kind.QUOTA),
     ((403,),          r"moderation|flagged|prompt injection|guardrail|blocked", Kind.BLOCKED),
     ((400,),          r"content (policy|management policy)|safety system", Kind.BLOCKED),
+    # An account's trouble under the caller's status, with no name but "invalid_request_error"
+    ((400,),          r"credit balance is too low",                     Kind.NO_CREDIT),  # Anthropic
+    ((400,),          r"reached your .{0,40}usage limits",              Kind.QUOTA),  # Anthropic
+    ((400,),          r"organization must be verified",                 Kind.NO_PROVIDER),  # OpenAI: some models
 )
 
 STATUSES: dict[int, Kind] = {

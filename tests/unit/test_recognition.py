@@ -178,6 +178,8 @@ BODIES = [
     ("Groq: flex",         498, error(message="Capacity exceeded", type="capacity_exceeded"), Kind.OVERLOADED, False),
     ("Groq: tool",         400, error(message="Failed to call a function.", type="invalid_request_error", code="tool_use_failed"), Kind.UNREADABLE, False),
     ("Anthropic: busy",    529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, Kind.OVERLOADED, False),
+    ("Anthropic: money",   400, {"type": "error", "error": {"type": "invalid_request_error", "message": "Your credit balance is too low to access the Anthropic API."}}, Kind.NO_CREDIT, False),
+    ("OpenAI: unverified", 400, error(message="Your organization must be verified to stream this model.", type="invalid_request_error", param="stream", code="unsupported_value"), Kind.NO_PROVIDER, False),
     ("Anthropic: cap",     429, {"type": "error", "error": {"type": "enforced_spend_limit_reached", "message": "…"}}, Kind.QUOTA, False),
 ]
 # fmt: on
@@ -378,6 +380,10 @@ SAID = [
     (403, "moderation endpoint says no", 7, Kind.BLOCKED),
     (400, "Rejected by the content management policy", 8, Kind.BLOCKED),
     (400, "Rejected by our safety system", 8, Kind.BLOCKED),
+    (400, "Your credit balance is too low to access the Anthropic API.", 9, Kind.NO_CREDIT),
+    (400, "You have reached your specified API usage limits.", 10, Kind.QUOTA),
+    (400, "You have reached your workspace API usage limits.", 10, Kind.QUOTA),
+    (400, "Your organization must be verified to stream this model.", 11, Kind.NO_PROVIDER),
 ]
 
 
