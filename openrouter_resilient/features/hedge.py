@@ -80,6 +80,10 @@ class _Lane:
         if self.exchange is not None:
             self.exchange.close()
 
+    def may_be_sent(self) -> bool:
+        """Whether the request may have left; not if it holds what cannot be written."""
+        return self.exchange is not None or not isinstance(self.error, Exception)
+
     def _run(self) -> None:
         LIMIT.line = self._line
         try:
@@ -122,7 +126,8 @@ class _Race:
             for lane in self._flying:
                 self._carrier._abandon(lane.attempt)
                 lane.hang_up()
-            self._call.cut_short = tuple(map(self._cut_off, self._flying))
+            sent = [lane for lane in self._flying if lane.may_be_sent()]
+            self._call.cut_short = tuple(map(self._cut_off, sent))
             raise
 
     def _watch(self) -> Answer | None:

@@ -295,6 +295,19 @@ def test_after_ctrl_c_the_record_has_both_that_were_cut_off(simulator, make_clie
     assert record.cost is None  # both may be billed, and nobody said how much
 
 
+def test_a_request_that_cannot_be_written_was_refused_and_is_on_nobodys_trail(
+    simulator, make_client
+):
+    client = make_client(hedge_after=5.0)
+
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        client.complete("hi", temperature=float("nan"))
+
+    (record,) = client.ledger.calls
+    assert ("refused", (), 0.0) == (record.ended, record.attempts, record.cost)
+    assert [] == simulator.requests
+
+
 def test_a_handshake_that_nobody_answers_wakes_up(make_client, listening):
     server = listening()
     url = server.url.replace("http:", "https:")
