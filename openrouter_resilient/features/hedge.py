@@ -127,7 +127,7 @@ class _Race:
                 self._carrier._abandon(lane.attempt)
                 lane.hang_up()
             sent = [lane for lane in self._flying if lane.may_be_sent()]
-            self._call.cut_short = tuple(map(self._cut_off, sent))
+            self._call.cut_short += tuple(map(self._cut_off, sent))  # beside a winner's own
             raise
 
     def _watch(self) -> Answer | None:

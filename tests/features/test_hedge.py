@@ -18,6 +18,7 @@ from openrouter_resilient import (
 from openrouter_resilient.features import hedge
 from openrouter_resilient.routing.step import State
 from openrouter_resilient.wire import sockets
+from openrouter_resilient.wire.exchange import Exchange
 
 SOON_S = 5.0  # far below the 10 s that a silent route is waited for without a hedge
 SILENCES = (
@@ -293,6 +294,26 @@ def test_after_ctrl_c_the_record_has_both_that_were_cut_off(simulator, make_clie
     assert simulator.received("openrouter")[0].answered.generation_id == first.generation_id
     assert 0.2 <= second.begun_seconds <= first.begun_seconds + first.seconds
     assert record.cost is None  # both may be billed, and nobody said how much
+
+
+def test_after_ctrl_c_the_record_has_a_winner_that_was_cut_off(simulator, make_client, monkeypatch):
+    drain = Exchange.drain
+
+    def interrupted_drain(exchange):
+        _thread.interrupt_main()
+        return drain(exchange)
+
+    monkeypatch.setattr(Exchange, "drain", interrupted_drain)
+    client = make_client(hedge_after=5.0)
+
+    with pytest.raises(KeyboardInterrupt):
+        client.complete("hi")
+
+    (record,) = client.ledger.calls
+    (cut,) = record.attempts
+    assert ("openrouter", "cancelled") == (cut.endpoint, cut.fault)
+    assert simulator.received("openrouter")[0].answered.generation_id == cut.generation_id
+    assert record.cost is None  # it may be billed
 
 
 def test_a_request_that_cannot_be_written_was_refused_and_is_on_nobodys_trail(
