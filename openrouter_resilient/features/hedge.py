@@ -11,6 +11,7 @@ that connects, shakes hands or sends on it, which no standard promises. A call w
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
@@ -118,7 +119,10 @@ class _Race:
         self._hedge_at: float | None = None
 
     def run(self, attempt: Attempt) -> Answer | None:
-        first = self._start(attempt)
+        try:
+            first = self._start(attempt)
+        except RuntimeError:  # the process may have no more threads: one route is better than none
+            return self._carrier._attempt(self._call, attempt, drain=self._drain)
         self._hedge_at = hedge_at(self._call.plan, attempt, first.started_at)
         try:
             return self._watch()
@@ -175,7 +179,8 @@ class _Race:
         now = self._carrier.clock.now()
         attempt = self.beside(self._flying[0].attempt, now)
         if attempt is not None and self._may_spend() and self._carrier._begin(attempt, now):
-            self._start(attempt)
+            with suppress(RuntimeError):  # as in `run`; the first goes on alone
+                self._start(attempt)
 
     def _may_spend(self) -> bool:
         try:

@@ -251,6 +251,27 @@ def test_a_call_that_will_not_hedge_makes_no_thread(make_client, monkeypatch, op
     assert not [name for name in started if name.startswith("openrouter-")]
 
 
+def test_without_a_thread_the_first_route_is_asked_alone(make_client, no_more_threads):
+    no_more_threads("openrouter-hedge")
+
+    assert "openrouter" == make_client(hedge_after=5.0).complete("hi").served.endpoint
+
+
+def test_without_a_thread_for_the_second_the_first_route_goes_on(
+    simulator, make_client, no_more_threads, monkeypatch
+):
+    simulator.play("openrouter", "first_token_late", seconds=0.4)
+    start = hedge._Race._hedge
+
+    def without_a_thread(race):
+        no_more_threads("openrouter-hedge")
+        start(race)
+
+    monkeypatch.setattr(hedge._Race, "_hedge", without_a_thread)
+
+    assert [("openrouter", None)] == trail(make_client(hedge_after=0.1).complete("hi").served)
+
+
 @pytest.fixture
 def interrupted(monkeypatch):
     """Ctrl-C, as soon as the second route is asked."""
