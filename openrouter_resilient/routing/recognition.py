@@ -86,13 +86,14 @@ NAMES: dict[str, Kind] = {
     "timeout_error":                       Kind.UPSTREAM_TIMEOUT,
     "api_error":                           Kind.SERVER_ERROR,
     "overloaded_error":                    Kind.OVERLOADED,
+    "exceed_context_size_error":           Kind.CONTEXT_TOO_LONG,  # llama.cpp
 }
 
 VAGUE = ("server_error", "api_error")  # how OpenAI and Anthropic call every 5xx: its number says more
 
 WORDS: tuple[tuple[tuple[int, ...], str, Kind], ...] = (
     # statuses        words in the message                              kind; for bodies without a name
-    ((400, 413, 422), r"context (length|window)|maximum context|prompt is too long|too many tokens", Kind.CONTEXT_TOO_LONG),
+    ((400, 413, 422), r"context (length|window|limit|size)|maximum context|prompt is too long|too many tokens", Kind.CONTEXT_TOO_LONG),
     ((400, 404),      r"not a valid model id|model .{0,80}(does not exist|not found|decommissioned)", Kind.UNKNOWN_MODEL),
     ((404,),          r"no (allowed providers|endpoints)",              Kind.NO_PROVIDER),
     ((429,),          r"free-models-per-day",                           Kind.FREE_QUOTA),

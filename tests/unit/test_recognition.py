@@ -298,6 +298,7 @@ IN_CODE_OR_TYPE = {
     "not_found_error": Kind.UNKNOWN_MODEL,            "request_too_large": Kind.INVALID_REQUEST,
     "rate_limit_error": Kind.RATE_LIMITED,            "timeout_error": Kind.UPSTREAM_TIMEOUT,
     "api_error": Kind.SERVER_ERROR,                   "overloaded_error": Kind.OVERLOADED,
+    "exceed_context_size_error": Kind.CONTEXT_TOO_LONG,
 }
 # fmt: on
 TEAPOT = 418  # a status no API uses: whatever is recognised under it was recognised by name
@@ -363,6 +364,13 @@ SAID = [
     (413, "prompt is too long: 210000 tokens > 200000 maximum", 0, Kind.CONTEXT_TOO_LONG),
     (422, "Too many tokens in the prompt", 0, Kind.CONTEXT_TOO_LONG),
     (400, "It exceeds the context window", 0, Kind.CONTEXT_TOO_LONG),
+    (
+        400,
+        "input length and `max_tokens` exceed context limit: 198000 + 8192 > 200000",
+        0,
+        Kind.CONTEXT_TOO_LONG,
+    ),
+    (400, "request (4390 tokens) exceeds the available context size", 0, Kind.CONTEXT_TOO_LONG),
     (400, "acme/fake-1.0 is not a valid model ID", 1, Kind.UNKNOWN_MODEL),
     (400, "The model `llama-2` has been decommissioned", 1, Kind.UNKNOWN_MODEL),
     (400, "model gpt-9 does not exist", 1, Kind.UNKNOWN_MODEL),
