@@ -214,10 +214,8 @@ def classify_exception(error: BaseException) -> Fault:
 
 def _evidence(status: int, body: object) -> _Evidence:
     """Take an error body apart; anything that is not as documented is treated as absent."""
-    whole = _mapping(body)
-    error = _mapping(whole.get("error")) or (
-        {"message": whole["error"]} if isinstance(whole.get("error"), str) else {}
-    )
+    whole = _mapping(body[0] if isinstance(body, list) and body else body)
+    error = _mapping(whole.get("error")) or _bare_error(whole, status)
     inner = _status(error.get("code")) or _status(error.get("http_status"))
     return _Evidence(
         error=error,
@@ -226,6 +224,20 @@ def _evidence(status: int, body: object) -> _Evidence:
         status=status if status >= 300 else inner or (500 if status == 200 else status),
         message=_words(error, body),
     )
+
+
+def _bare_error(whole: Mapping[str, Any], status: int) -> Mapping[str, Any]:
+    """An error that is a text, or the whole body: of older vLLM and Mistral, and of FastAPI."""
+    said, detail = whole.get("error"), whole.get("detail")
+    if isinstance(said, str):
+        return {"message": said}
+    if status < 300:
+        return {}
+    if isinstance(detail, list):  # one for each mistake; its `input` would quote the request
+        detail = "; ".join(str(_mapping(part).get("msg")) for part in detail)
+    if isinstance(detail, str):
+        return {"message": detail}
+    return whole if whole.get("object") == "error" else {}
 
 
 def _kind(seen: _Evidence) -> Kind:

@@ -194,6 +194,28 @@ def test_a_servers_own_words_are_understood(status, body, kind, relayed):
     assert (kind, relayed) == (fault.kind, fault.relayed)
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "message"),
+    [
+        ({"object": "error", "message": "maximum context length is 4096 tokens", "code": 400},
+         Kind.CONTEXT_TOO_LONG, "maximum context length is 4096 tokens"),
+        ({"detail": "Model not loaded"}, Kind.INVALID_REQUEST, "Model not loaded"),
+        ({"detail": [{"loc": ["body", "n"], "msg": "Field required", "input": "a prompt"}]},
+         Kind.INVALID_REQUEST, "Field required"),
+        ([{"error": {"code": 400, "message": "API key not valid."}}],
+         Kind.INVALID_REQUEST, "API key not valid."),
+        ([], Kind.INVALID_REQUEST, ""),
+        ([7], Kind.INVALID_REQUEST, ""),
+        ({"detail": [7]}, Kind.INVALID_REQUEST, "None"),
+        ({"object": "error", "message": 7}, Kind.INVALID_REQUEST, ""),
+    ],
+)  # fmt: skip
+def test_an_error_without_an_error_object_is_read_all_the_same(body, kind, message):
+    fault = reply(400, body)
+
+    assert (kind, message) == (fault.kind, fault.message)
+
+
 # ---- what outranks what
 
 AVAILABILITY_FIRST = error(
