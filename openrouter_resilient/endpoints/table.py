@@ -142,6 +142,11 @@ def parse_route(text: str, endpoints: Mapping[str, Endpoint]) -> Route:
     Raises:
         ConfigurationError: no such endpoint, or no model is named and the endpoint has no default.
     """
+    if not isinstance(text, str):
+        raise ConfigurationError(
+            f"a route is a text such as openai:gpt-4o, not {type(text).__name__}; str() of one of "
+            "client.routes is"
+        )
     prefix, colon, model = map(str.strip, text.partition(":"))
     if prefix == OPENROUTER.name and colon:
         return Route(prefix, (checked_model(model),))
@@ -184,6 +189,8 @@ def make_routes(
         ConfigurationError: nothing can be asked, or a fallback names an endpoint without a key; the
             message names every key that is missing.
     """
+    if isinstance(fallbacks, str):  # one; its letters are no routes
+        fallbacks = (fallbacks,)
     routes = _grouped([parse_route(model, endpoints) for model in models], endpoints)
     if fallbacks is None:
         direct = (e for e in endpoints.values() if e.name in ENDPOINTS and e.most_models == 1)

@@ -214,6 +214,7 @@ class TestTheRoutesOfAClient:
             (["a/1"], ["anthropic:y", "openai:x"], ["openrouter:a/1", "anthropic:y", "openai:x"]),
             (["a/1"], ["openai:x", "openai:z"], ["openrouter:a/1", "openai:x", "openai:z"]),
             (["a/1"], ["vllm:m"], ["openrouter:a/1", "vllm:m"]),
+            (["a/1"], "vllm:m", ["openrouter:a/1", "vllm:m"]),
             # or every direct endpoint whose key is set, with the nearest model it has
             (["a/1"], None, ["openrouter:a/1", "openai:gpt-4.1", "anthropic:claude-sonnet-5"]),
             (
