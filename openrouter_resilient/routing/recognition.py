@@ -73,6 +73,9 @@ NAMES: dict[str, Kind] = {
     "slow_down":                           Kind.RATE_LIMITED,
     "content_filter":                      Kind.BLOCKED,
     "model_decommissioned":                Kind.UNKNOWN_MODEL,
+    "organization_restricted":             Kind.FORBIDDEN,  # Groq, under a 400
+    "model_permission_blocked_org":        Kind.NO_PROVIDER,  # Groq: an admin's choice of models
+    "model_permission_blocked_project":    Kind.NO_PROVIDER,  # the same
     "server_error":                        Kind.SERVER_ERROR,
     "capacity_exceeded":                   Kind.OVERLOADED,
     "tool_use_failed":                     Kind.UNREADABLE,  # Groq: the model's own bad output

@@ -178,6 +178,8 @@ BODIES = [
     ("Groq: flex",         498, error(message="Capacity exceeded", type="capacity_exceeded"), Kind.OVERLOADED, False),
     ("Groq: tool",         400, error(message="Failed to call a function.", type="invalid_request_error", code="tool_use_failed"), Kind.UNREADABLE, False),
     ("Anthropic: busy",    529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, Kind.OVERLOADED, False),
+    ("Groq: restricted",   400, error(message="Organization has been restricted.", type="invalid_request_error", code="organization_restricted"), Kind.FORBIDDEN, False),
+    ("Groq: model",        403, error(message="The model `groq/compound` is blocked at the organization level.", type="permissions_error", code="model_permission_blocked_org"), Kind.NO_PROVIDER, False),
     ("Anthropic: money",   400, {"type": "error", "error": {"type": "invalid_request_error", "message": "Your credit balance is too low to access the Anthropic API."}}, Kind.NO_CREDIT, False),
     ("OpenAI: unverified", 400, error(message="Your organization must be verified to stream this model.", type="invalid_request_error", param="stream", code="unsupported_value"), Kind.NO_PROVIDER, False),
     ("Anthropic: cap",     429, {"type": "error", "error": {"type": "enforced_spend_limit_reached", "message": "…"}}, Kind.QUOTA, False),
@@ -320,7 +322,8 @@ IN_CODE_OR_TYPE = {
     "not_found_error": Kind.UNKNOWN_MODEL,            "request_too_large": Kind.INVALID_REQUEST,
     "rate_limit_error": Kind.RATE_LIMITED,            "timeout_error": Kind.UPSTREAM_TIMEOUT,
     "api_error": Kind.SERVER_ERROR,                   "overloaded_error": Kind.OVERLOADED,
-    "exceed_context_size_error": Kind.CONTEXT_TOO_LONG,
+    "exceed_context_size_error": Kind.CONTEXT_TOO_LONG, "organization_restricted": Kind.FORBIDDEN,
+    "model_permission_blocked_org": Kind.NO_PROVIDER, "model_permission_blocked_project": Kind.NO_PROVIDER,
 }
 # fmt: on
 TEAPOT = 418  # a status no API uses: whatever is recognised under it was recognised by name
