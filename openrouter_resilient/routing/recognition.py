@@ -166,13 +166,17 @@ EXCEPTIONS: tuple[tuple[str, Kind], ...] = (
 
 @dataclass(frozen=True)
 class _Evidence:
-    """The parts of an error body that tell, whatever shape it came in."""
+    """The parts of an error body that tell, whatever shape it came in.
+
+    A `page` is no API's: a firewall's "Web Page Blocked" says nothing of the prompt.
+    """
 
     error: Mapping[str, Any]
     metadata: Mapping[str, Any]
     availability: Mapping[str, Any]
     status: int
     message: str
+    page: bool
 
     @property
     def provider_name(self) -> str | None:
@@ -226,6 +230,7 @@ def _evidence(status: int, body: object) -> _Evidence:
         availability=_mapping(error.get("availability")),
         status=status if status >= 300 else inner or (500 if status == 200 else status),
         message=_words(error, body),
+        page=isinstance(body, str) and body.lstrip()[:1] == "<",
     )
 
 
@@ -281,7 +286,7 @@ def _moderated(seen: _Evidence) -> bool:
 
 
 def _by_words(seen: _Evidence) -> Kind | None:
-    for statuses, words, kind in WORDS:
+    for statuses, words, kind in () if seen.page else WORDS:
         if seen.provider_name and FAULTS[kind].scope is Scope.ACCOUNT:
             continue  # the provider's account
         if seen.status in statuses and re.search(words, seen.message, re.IGNORECASE):

@@ -449,6 +449,18 @@ def test_words_tell_nothing_under_another_status_or_in_another_sense(status, wor
     assert kind is kind_of(status, error(message=words))
 
 
+@pytest.mark.parametrize(
+    ("status", "title", "kind"),
+    [
+        (403, "Web Page Blocked", Kind.FORBIDDEN),
+        (429, "Daily limit", Kind.RATE_LIMITED),
+        (404, "No endpoints", Kind.UNKNOWN_MODEL),
+    ],
+)
+def test_a_page_is_a_firewalls_or_a_proxys_and_its_title_tells_nothing(status, title, kind):
+    assert kind is kind_of(status, f"<html><head><title>{title}</title></head>")
+
+
 # ---- exceptions
 
 
