@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from openrouter_resilient._version import __version__
 from openrouter_resilient.endpoints.forms import dialect_of, form_of
 from openrouter_resilient.endpoints.table import Endpoint
+from openrouter_resilient.errors import ResilientError
 from openrouter_resilient.forking import renew_in_forked_child
 from openrouter_resilient.observers import Observers, tell_what_waits
 from openrouter_resilient.routing.breaker import BreakerBoard, RetryBudget
@@ -82,6 +83,7 @@ class Call:
     Attributes:
         meters: what counts its cost.
         race: what makes its attempts; None for one after the other.
+        sending: the request of the latest attempt may have left.
         cut_short: the attempts that were under way when Ctrl-C came.
         told: whoever keeps a record has been told how it ended.
     """
@@ -94,6 +96,7 @@ class Call:
     warnings: tuple[str, ...] = ()
     meters: tuple[Meter, ...] = ()
     race: Race | None = None
+    sending: bool = False
     cut_short: tuple[Begun, ...] = ()
     told: bool = False
 
@@ -190,6 +193,7 @@ class Carrier:
         """Make one attempt, or go on with one, and record how it ended; None if in a fault."""
         started_at = spoken.started_at if spoken else self.clock.now()
         exchange = spoken.exchange if spoken else None
+        call.sending = False
         try:
             if exchange is None:
                 exchange = self._open(call, attempt)
@@ -202,8 +206,8 @@ class Carrier:
             return None
         except BaseException as error:  # Ctrl-C above all: leave nothing behind, let it through
             self._abandon(attempt)
-            if exchange is not None or not isinstance(error, Exception):
-                # Else the request holds what cannot be written, and was not sent.
+            if exchange is not None or (call.sending and not isinstance(error, ResilientError)):
+                # Else it was not sent: it cannot be written, or the set-up lacks something.
                 call.cut_short = (self._begun(attempt, exchange, started_at),)
             if exchange is not None:
                 exchange.close()
@@ -221,10 +225,12 @@ class Carrier:
         endpoint = self._endpoints[route.endpoint]
         form = form_of(request, endpoint)
         body, call.warnings = form.write(request, route, endpoint.dialect, stream=call.stream)
+        data = _encoded(body)
+        call.sending = True
         reply = self._transport.post(
             f"{endpoint.base_url}{form.path}",
             self._headers[endpoint.name],
-            _encoded(body),
+            data,
             until=min(attempt.first_token_by, call.plan.deadline.at),
         )
         reader, asked = form.read(request, route), body.get("n")

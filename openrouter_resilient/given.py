@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from openrouter_resilient.errors import ConfigurationError
@@ -47,7 +47,9 @@ def listed(models: str | Sequence[str] | None) -> list[str] | None:
     """
     if models is None:
         return None
-    names = [models] if isinstance(models, str) else list(models)
+    names = (
+        [models] if isinstance(models, str) or not isinstance(models, Iterable) else list(models)
+    )
     if not names or not all(isinstance(model, str) and model.strip() for model in names):
         raise ConfigurationError("models must be one or more ids, such as openai/gpt-4o")
     return names

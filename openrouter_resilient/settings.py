@@ -60,13 +60,7 @@ class Settings:
             ConfigurationError: it holds characters that no HTTP header may carry.
         """
         key = self.read(variable)
-        if key is None:
-            return None
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise ConfigurationError(
-                f"{variable} holds spaces or characters that no key has; copy the key again"
-            )
-        return SecretStr(key)
+        return None if key is None else checked_key(key, variable)
 
     def listed(self, variable: str) -> list[str] | None:
         """A comma-separated list; None where it is not set."""
@@ -135,6 +129,20 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def checked_key(key: str, name: str) -> SecretStr:
+    """A key as a secret, without white space around it.
+
+    Raises:
+        ConfigurationError: it holds characters that no HTTP header may carry.
+    """
+    bare = key.strip()
+    if not bare.isascii() or not bare.isprintable() or " " in bare:
+        raise ConfigurationError(
+            f"{name} holds spaces or characters that no key has; copy the key again"
+        )
+    return SecretStr(bare)
 
 
 def checked_url(url: str, name: str) -> str:

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import signal
 import socket
+import threading
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -50,6 +51,24 @@ def loopback_only(monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def no_more_threads(monkeypatch):
+    """Lets the process have no more threads of a name; what that gives ends it."""
+    start, refused = threading.Thread.start, set()
+
+    def start_unless_refused(thread):
+        if thread.name in refused:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def refuse(name):
+        refused.add(name)
+        return refused.clear
+
+    monkeypatch.setattr(threading.Thread, "start", start_unless_refused)
+    return refuse
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ https://docs.anthropic.com/en/api/openai-sdk; https://openrouter.ai/docs/api_ref
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -33,6 +34,7 @@ from openrouter_resilient.shapes import Request
 REASONING_MODELS = re.compile(r"^(o\d|gpt-(5|6)(?!.*chat-latest))")
 SCHEMA_AT_GROQ = re.compile(r"openai/gpt-oss|meta-llama/llama-4|moonshotai/kimi-k2")
 SEES_AT_GROQ = re.compile(r"llama-4|-vl\b|vision")
+LONGEST_CALL_ID = 40  # characters; OpenAI answers 400 to more
 DETAILS = ("auto", "low", "high")
 CACHE_MARKS = ("cache_control", "prompt_cache_breakpoint")
 HARMLESS_PLUGINS = frozenset({"context-compression", "response-healing", "moderation"})
@@ -347,9 +349,29 @@ def _plain(messages: list[dict[str, Any]], dialect: str) -> list[dict[str, Any]]
     column = COLUMNS.index(dialect)
     known = {name for name, columns in FIELDS.items() if columns[column]}
     return [
-        {name: _plain_content(value) for name, value in message.items() if name in known}
+        {name: _plain_field(name, value) for name, value in message.items() if name in known}
         for message in messages
     ]
+
+
+def _plain_field(name: str, value: Any) -> Any:
+    if name == "tool_call_id":
+        return _short_id(value)
+    plain = _plain_content(value)
+    for call in plain if name == "tool_calls" and isinstance(plain, list) else ():
+        if isinstance(call, dict) and "id" in call:
+            call["id"] = _short_id(call["id"])  # a copy, by now
+    return plain
+
+
+def _short_id(call_id: Any) -> Any:
+    """The id of a tool's call as OpenAI takes it: other providers' may be longer.
+
+    The same for the same one, so that a call and its result still belong together.
+    """
+    if not isinstance(call_id, str) or len(call_id) <= LONGEST_CALL_ID:
+        return call_id
+    return f"call_{hashlib.sha256(call_id.encode(errors='replace')).hexdigest()[:32]}"
 
 
 def _plain_content(value: Any) -> Any:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING
 
 from openrouter_resilient.errors import ConfigurationError
 from openrouter_resilient.routing.plan import Route, in_groups
-from openrouter_resilient.settings import Settings, checked_url
+from openrouter_resilient.settings import Settings, checked_key, checked_url
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 DEFAULT_MODELS = (
     # Claude, then GPT, then Llama. The first two are aliases that OpenRouter resolves to the
@@ -24,6 +26,7 @@ DEFAULT_MODELS = (
 )
 
 
+HEADER = re.compile(r"[ -~\u00a0-\u00ff]*")  # RFC 9110, 5.5: no line end and nothing beyond Latin-1
 AMONG_PROVIDERS = re.compile(r":(nitro|floor|exacto)$")  # variants that are no other model
 DIALECTS = ("openrouter", "openai", "groq", "anthropic", "anthropic-openai", "generic")
 
@@ -60,7 +63,7 @@ class Endpoint:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the name and the URL, and wrap the key.
+        """Check the name, the URL, the headers and the key, and wrap the key.
 
         Raises:
             ConfigurationError: one of them is malformed.
@@ -71,9 +74,15 @@ class Endpoint:
             )
         if not re.fullmatch(r"[a-z][a-z0-9_-]*", self.name):
             raise ConfigurationError(f"an endpoint cannot be called {self.name!r}; use a-z, 0-9, _")
+        for name, value in self.headers.items():  # the value may be a key, and is not shown
+            if not name or not all(HEADER.fullmatch(str(text)) for text in (name, value)):
+                raise ConfigurationError(
+                    f"the header {name!r} of {self.name} holds characters that no header may, such "
+                    "as a line end"
+                )
         object.__setattr__(self, "base_url", checked_url(self.base_url, self.name))
         if isinstance(self.key, str):
-            object.__setattr__(self, "key", SecretStr(self.key))
+            object.__setattr__(self, "key", checked_key(self.key, f"the key of {self.name}"))
 
     @property
     def key_variable(self) -> str:
@@ -133,6 +142,11 @@ def parse_route(text: str, endpoints: Mapping[str, Endpoint]) -> Route:
     Raises:
         ConfigurationError: no such endpoint, or no model is named and the endpoint has no default.
     """
+    if not isinstance(text, str):
+        raise ConfigurationError(
+            f"a route is a text such as openai:gpt-4o, not {type(text).__name__}; str() of one of "
+            "client.routes is"
+        )
     prefix, colon, model = map(str.strip, text.partition(":"))
     if prefix == OPENROUTER.name and colon:
         return Route(prefix, (checked_model(model),))
@@ -175,6 +189,8 @@ def make_routes(
         ConfigurationError: nothing can be asked, or a fallback names an endpoint without a key; the
             message names every key that is missing.
     """
+    if isinstance(fallbacks, str):  # one; its letters are no routes
+        fallbacks = (fallbacks,)
     routes = _grouped([parse_route(model, endpoints) for model in models], endpoints)
     if fallbacks is None:
         direct = (e for e in endpoints.values() if e.name in ENDPOINTS and e.most_models == 1)

@@ -11,6 +11,7 @@ that connects, shakes hands or sends on it, which no standard promises. A call w
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
@@ -80,6 +81,10 @@ class _Lane:
         if self.exchange is not None:
             self.exchange.close()
 
+    def may_be_sent(self) -> bool:
+        """Whether the request may have left; not if it holds what cannot be written."""
+        return self.exchange is not None or not isinstance(self.error, Exception)
+
     def _run(self) -> None:
         LIMIT.line = self._line
         try:
@@ -114,7 +119,10 @@ class _Race:
         self._hedge_at: float | None = None
 
     def run(self, attempt: Attempt) -> Answer | None:
-        first = self._start(attempt)
+        try:
+            first = self._start(attempt)
+        except RuntimeError:  # the process may have no more threads: one route is better than none
+            return self._carrier._attempt(self._call, attempt, drain=self._drain)
         self._hedge_at = hedge_at(self._call.plan, attempt, first.started_at)
         try:
             return self._watch()
@@ -122,7 +130,8 @@ class _Race:
             for lane in self._flying:
                 self._carrier._abandon(lane.attempt)
                 lane.hang_up()
-            self._call.cut_short = tuple(map(self._cut_off, self._flying))
+            sent = [lane for lane in self._flying if lane.may_be_sent()]
+            self._call.cut_short += tuple(map(self._cut_off, sent))  # beside a winner's own
             raise
 
     def _watch(self) -> Answer | None:
@@ -170,7 +179,8 @@ class _Race:
         now = self._carrier.clock.now()
         attempt = self.beside(self._flying[0].attempt, now)
         if attempt is not None and self._may_spend() and self._carrier._begin(attempt, now):
-            self._start(attempt)
+            with suppress(RuntimeError):  # as in `run`; the first goes on alone
+                self._start(attempt)
 
     def _may_spend(self) -> bool:
         try:

@@ -192,13 +192,24 @@ class RedisStore:
         with self._wake:
             self._jobs.append(job)
             self._resting = False
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._work, name="openrouter-redis", daemon=True
-                )
-                self._thread.start()
-            self._wake.notify()
+            if self._thread is not None or self._begin_to_work_locked():
+                self._wake.notify()
+                return job
+            self._jobs.remove(job)
+            job.begun = True  # what it was to write, the next reading writes
+            job.done.set()
+        self._complain(LinkError("no thread can be started that talks to it"))
         return job
+
+    def _begin_to_work_locked(self) -> bool:
+        """Start the thread; False if the process may have no more of them just now."""
+        self._thread = threading.Thread(target=self._work, name="openrouter-redis", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._thread = None
+            return False
+        return True
 
     def _wait(self, job: _Job) -> bool:
         """Wait for 50 ms, but not at all while Redis is late or gone; whether it is done."""

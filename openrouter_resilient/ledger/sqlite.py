@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from weakref import WeakSet
 
 from openrouter_resilient.forking import renew_in_forked_child
 from openrouter_resilient.ledger.migrations import check_version, migrate
@@ -30,6 +31,7 @@ from openrouter_resilient.wire.clock import SystemClock, monotonic
 LOG = logging.getLogger("openrouter_resilient.ledger")
 BUSY_MS = 500  # what another process's writing may cost a call; one write takes a tenth of a ms
 MOST_WAITING = 1_000  # records that wait for the file to be well again
+FORK_WAITS_S = 2.0  # for a thread that is writing; four times what a busy file may hold it up
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between two tries at a file that is in trouble
 CHECKPOINT_PAGES = (
     4_000  # 16 MB; each checkpoint waits for the disk, once in about a thousand calls
@@ -65,6 +67,7 @@ class LedgerFile:
         self._lock = threading.RLock()
         self._writing = False
         renew_in_forked_child(self)
+        _FILES.add(self)
 
     @property
     def waiting(self) -> int:
@@ -128,6 +131,23 @@ class LedgerFile:
         """
         if self._connection is not None:
             self._connection.close()
+
+    def hold_for_fork(self) -> bool:
+        """Let go of the file, and let no thread open it; False if one is at it for too long.
+
+        SQLite keeps in memory which locks a process has on a file. A child would inherit that and
+        no lock: its log could be deleted under it by whoever closes the file last, and if another
+        thread was writing, it would wait for that one's lock for ever.
+        """
+        if not self._lock.acquire(timeout=FORK_WAITS_S):
+            return False
+        if not self._writing:  # else a signal's handler forks, in the middle of this very write
+            self._let_go()
+        return True
+
+    def go_on_after_fork(self) -> None:
+        """In the parent: the next call opens it again."""
+        self._lock.release()
 
     def begin_anew(self) -> None:
         """In a forked child: the parent's connection must neither be used nor closed."""
@@ -269,4 +289,17 @@ def _has_wal(connection: sqlite3.Connection) -> bool:
         raise
 
 
+def _before_fork() -> None:
+    _FORKING.held = [file for file in list(_FILES) if file.hold_for_fork()]
+
+
+def _after_fork_in_parent() -> None:
+    for file in getattr(_FORKING, "held", ()):
+        file.go_on_after_fork()
+
+
 _PARENTS: list[sqlite3.Connection | None] = []  # kept, since to collect them would close them
+_FILES: WeakSet[LedgerFile] = WeakSet()
+_FORKING = threading.local()
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)

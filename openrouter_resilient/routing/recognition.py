@@ -73,6 +73,9 @@ NAMES: dict[str, Kind] = {
     "slow_down":                           Kind.RATE_LIMITED,
     "content_filter":                      Kind.BLOCKED,
     "model_decommissioned":                Kind.UNKNOWN_MODEL,
+    "organization_restricted":             Kind.FORBIDDEN,  # Groq, under a 400
+    "model_permission_blocked_org":        Kind.NO_PROVIDER,  # Groq: an admin's choice of models
+    "model_permission_blocked_project":    Kind.NO_PROVIDER,  # the same
     "server_error":                        Kind.SERVER_ERROR,
     "capacity_exceeded":                   Kind.OVERLOADED,
     "tool_use_failed":                     Kind.UNREADABLE,  # Groq: the model's own bad output
@@ -86,13 +89,14 @@ NAMES: dict[str, Kind] = {
     "timeout_error":                       Kind.UPSTREAM_TIMEOUT,
     "api_error":                           Kind.SERVER_ERROR,
     "overloaded_error":                    Kind.OVERLOADED,
+    "exceed_context_size_error":           Kind.CONTEXT_TOO_LONG,  # llama.cpp
 }
 
 VAGUE = ("server_error", "api_error")  # how OpenAI and Anthropic call every 5xx: its number says more
 
 WORDS: tuple[tuple[tuple[int, ...], str, Kind], ...] = (
     # statuses        words in the message                              kind; for bodies without a name
-    ((400, 413, 422), r"context (length|window)|maximum context|prompt is too long|too many tokens", Kind.CONTEXT_TOO_LONG),
+    ((400, 413, 422), r"context (length|window|limit|size)|maximum context|prompt is too long|too many tokens", Kind.CONTEXT_TOO_LONG),
     ((400, 404),      r"not a valid model id|model .{0,80}(does not exist|not found|decommissioned)", Kind.UNKNOWN_MODEL),
     ((404,),          r"no (allowed providers|endpoints)",              Kind.NO_PROVIDER),
     ((429,),          r"free-models-per-day",                           Kind.FREE_QUOTA),
@@ -101,6 +105,10 @@ WORDS: tuple[tuple[tuple[int, ...], str, Kind], ...] = (
     ((429,),          r"spend(ing)? limit",                             Kind.QUOTA),
     ((403,),          r"moderation|flagged|prompt injection|guardrail|blocked", Kind.BLOCKED),
     ((400,),          r"content (policy|management policy)|safety system", Kind.BLOCKED),
+    # An account's trouble under the caller's status, with no name but "invalid_request_error"
+    ((400,),          r"credit balance is too low",                     Kind.NO_CREDIT),  # Anthropic
+    ((400,),          r"reached your .{0,40}usage limits",              Kind.QUOTA),  # Anthropic
+    ((400,),          r"organization must be verified",                 Kind.NO_PROVIDER),  # OpenAI: some models
 )
 
 STATUSES: dict[int, Kind] = {
@@ -158,13 +166,17 @@ EXCEPTIONS: tuple[tuple[str, Kind], ...] = (
 
 @dataclass(frozen=True)
 class _Evidence:
-    """The parts of an error body that tell, whatever shape it came in."""
+    """The parts of an error body that tell, whatever shape it came in.
+
+    A `page` is no API's: a firewall's "Web Page Blocked" says nothing of the prompt.
+    """
 
     error: Mapping[str, Any]
     metadata: Mapping[str, Any]
     availability: Mapping[str, Any]
     status: int
     message: str
+    page: bool
 
     @property
     def provider_name(self) -> str | None:
@@ -209,10 +221,8 @@ def classify_exception(error: BaseException) -> Fault:
 
 def _evidence(status: int, body: object) -> _Evidence:
     """Take an error body apart; anything that is not as documented is treated as absent."""
-    whole = _mapping(body)
-    error = _mapping(whole.get("error")) or (
-        {"message": whole["error"]} if isinstance(whole.get("error"), str) else {}
-    )
+    whole = _mapping(body[0] if isinstance(body, list) and body else body)
+    error = _mapping(whole.get("error")) or _bare_error(whole, status)
     inner = _status(error.get("code")) or _status(error.get("http_status"))
     return _Evidence(
         error=error,
@@ -220,7 +230,22 @@ def _evidence(status: int, body: object) -> _Evidence:
         availability=_mapping(error.get("availability")),
         status=status if status >= 300 else inner or (500 if status == 200 else status),
         message=_words(error, body),
+        page=isinstance(body, str) and body.lstrip()[:1] == "<",
     )
+
+
+def _bare_error(whole: Mapping[str, Any], status: int) -> Mapping[str, Any]:
+    """An error that is a text, or the whole body: of older vLLM and Mistral, and of FastAPI."""
+    said, detail = whole.get("error"), whole.get("detail")
+    if isinstance(said, str):
+        return {"message": said}
+    if status < 300:
+        return {}
+    if isinstance(detail, list):  # one for each mistake; its `input` would quote the request
+        detail = "; ".join(str(_mapping(part).get("msg")) for part in detail)
+    if isinstance(detail, str):
+        return {"message": detail}
+    return whole if whole.get("object") == "error" else {}
 
 
 def _kind(seen: _Evidence) -> Kind:
@@ -261,7 +286,7 @@ def _moderated(seen: _Evidence) -> bool:
 
 
 def _by_words(seen: _Evidence) -> Kind | None:
-    for statuses, words, kind in WORDS:
+    for statuses, words, kind in () if seen.page else WORDS:
         if seen.provider_name and FAULTS[kind].scope is Scope.ACCOUNT:
             continue  # the provider's account
         if seen.status in statuses and re.search(words, seen.message, re.IGNORECASE):

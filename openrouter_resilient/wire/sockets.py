@@ -148,9 +148,15 @@ class Resolver:
             question = self._asking.get(key)
             if question is None:
                 question = self._asking[key] = _Question()
-                threading.Thread(
-                    target=self._ask, args=(key, question), name="openrouter-resolver", daemon=True
-                ).start()
+                try:
+                    threading.Thread(
+                        target=self._ask, args=(key, question), name="openrouter-resolver",
+                        daemon=True,
+                    ).start()  # fmt: skip
+                except RuntimeError:  # the process may have no more threads; the next call asks
+                    del self._asking[key]
+                    question.error = socket.gaierror(socket.EAI_AGAIN, "no thread could be started")
+                    question.answered.set()
         stale = self._last.get(key)
         patience = max(0.0, until - monotonic())
         _wait(question.answered, min(patience / 2, STALE_AFTER_S) if stale else patience)

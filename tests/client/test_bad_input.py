@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from openrouter_resilient import Client, ConfigurationError, Endpoint
+from openrouter_resilient.routing.plan import Route
 
 
 def client(**options):
@@ -17,7 +18,11 @@ def client(**options):
         ({"models": "gpt-4o"}, "write author/model"),
         ({"models": []}, "models must be one or more ids"),
         ({"models": [""]}, "models must be one or more ids"),
+        ({"models": 7}, "models must be one or more ids"),
         ({"fallbacks": ["opnai:gpt-4o"]}, "no endpoint is called 'opnai'"),
+        ({"fallbacks": "opnai:gpt-4o"}, "no endpoint is called 'opnai'"),
+        ({"fallbacks": [7]}, "a route is a text such as openai:gpt-4o, not int"),
+        ({"fallbacks": [Route("openai", ("gpt-4o",))]}, "not Route; str"),
         ({"fallbacks": ["openai:gpt-4o"]}, "set OPENAI_API_KEY"),
         ({"base_url": "openrouter.ai/api/v1"}, "needs a scheme and a host"),
         ({"base_url": "ftp://openrouter.ai"}, "needs a scheme and a host"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 
@@ -111,6 +112,26 @@ def test_the_callers_mistake_is_raised_at_once_and_no_fallback_is_asked(
         make_client().complete("hi")
 
     assert ["openrouter"] == [request.face for request in simulator.requests]
+
+
+ACCOUNTS = [
+    ("anthropic:claude-sonnet-5", "Your credit balance is too low to access the Anthropic API."),
+    ("anthropic:claude-sonnet-5", "You have reached your specified API usage limits."),
+    ("openai:gpt-5", "Your organization must be verified to stream this model."),
+]
+
+
+@pytest.mark.parametrize(("route", "words"), ACCOUNTS)
+def test_an_account_that_is_refused_as_if_the_request_were_wrong_is_nobodys_mistake(
+    make_client, make_echo, route, words
+):
+    error = {"type": "invalid_request_error", "message": words}
+    url = make_echo(400, json.dumps({"type": "error", "error": error}))
+    client = make_client(
+        route, ("groq:llama-3.3-70b-versatile",), base_urls={route.partition(":")[0]: url}
+    )
+
+    assert "groq" == client.complete("hi").served.endpoint
 
 
 def test_a_prompt_too_long_for_one_model_goes_to_another(simulator, make_client):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from openrouter_resilient import CallFailed, DeadlineExceeded
+from openrouter_resilient import CallFailed, DeadlineExceeded, RoutesExhausted
 from openrouter_resilient.wire import sockets
 from openrouter_resilient.wire.exchange import ERROR_BODY_S
 from openrouter_resilient.wire.sockets import RESOLVER, STALE_AFTER_S, Resolver
@@ -101,6 +101,32 @@ def test_an_old_address_is_used_when_the_resolver_begins_to_hang(never):
 
     assert first == again
     assert seconds < STALE_AFTER_S + ALLOWED_S
+
+
+def test_a_name_that_no_thread_could_look_up_is_a_fault_and_is_looked_up_again(
+    simulator, make_client, lookup, no_more_threads
+):
+    port = int(simulator.url("openrouter").split(":")[2].split("/")[0])
+    lookup["busy.example"] = lambda: [address(port)]
+    client = make_client(base_url=f"http://busy.example:{port}/api/v1", fallbacks=(), rounds=1)
+    end = no_more_threads("openrouter-resolver")
+
+    with pytest.raises(RoutesExhausted, match="no thread could be started"):
+        client.complete("hi")
+    end()
+    answer, seconds = timed(client.complete, "hi", deadline=5.0)
+
+    assert ["openrouter"] == [attempt.endpoint for attempt in answer.served.attempts]
+    assert seconds < 1.0
+
+
+def test_an_old_address_is_used_when_no_thread_can_look_it_up(no_more_threads):
+    resolver = Resolver(lambda *_, **__: [address(7)])
+    first = resolver.addresses("once.example", 7, time.monotonic() + 5.0)
+    resolver._fresh.clear()
+    no_more_threads("openrouter-resolver")
+
+    assert first == resolver.addresses("once.example", 7, time.monotonic() + 5.0)
 
 
 def test_a_dead_first_address_leaves_time_for_the_second(simulator, make_client, lookup):

@@ -18,6 +18,7 @@ from openrouter_resilient import (
 from openrouter_resilient.features import hedge
 from openrouter_resilient.routing.step import State
 from openrouter_resilient.wire import sockets
+from openrouter_resilient.wire.exchange import Exchange
 
 SOON_S = 5.0  # far below the 10 s that a silent route is waited for without a hedge
 SILENCES = (
@@ -250,6 +251,27 @@ def test_a_call_that_will_not_hedge_makes_no_thread(make_client, monkeypatch, op
     assert not [name for name in started if name.startswith("openrouter-")]
 
 
+def test_without_a_thread_the_first_route_is_asked_alone(make_client, no_more_threads):
+    no_more_threads("openrouter-hedge")
+
+    assert "openrouter" == make_client(hedge_after=5.0).complete("hi").served.endpoint
+
+
+def test_without_a_thread_for_the_second_the_first_route_goes_on(
+    simulator, make_client, no_more_threads, monkeypatch
+):
+    simulator.play("openrouter", "first_token_late", seconds=0.4)
+    start = hedge._Race._hedge
+
+    def without_a_thread(race):
+        no_more_threads("openrouter-hedge")
+        start(race)
+
+    monkeypatch.setattr(hedge._Race, "_hedge", without_a_thread)
+
+    assert [("openrouter", None)] == trail(make_client(hedge_after=0.1).complete("hi").served)
+
+
 @pytest.fixture
 def interrupted(monkeypatch):
     """Ctrl-C, as soon as the second route is asked."""
@@ -293,6 +315,39 @@ def test_after_ctrl_c_the_record_has_both_that_were_cut_off(simulator, make_clie
     assert simulator.received("openrouter")[0].answered.generation_id == first.generation_id
     assert 0.2 <= second.begun_seconds <= first.begun_seconds + first.seconds
     assert record.cost is None  # both may be billed, and nobody said how much
+
+
+def test_after_ctrl_c_the_record_has_a_winner_that_was_cut_off(simulator, make_client, monkeypatch):
+    drain = Exchange.drain
+
+    def interrupted_drain(exchange):
+        _thread.interrupt_main()
+        return drain(exchange)
+
+    monkeypatch.setattr(Exchange, "drain", interrupted_drain)
+    client = make_client(hedge_after=5.0)
+
+    with pytest.raises(KeyboardInterrupt):
+        client.complete("hi")
+
+    (record,) = client.ledger.calls
+    (cut,) = record.attempts
+    assert ("openrouter", "cancelled") == (cut.endpoint, cut.fault)
+    assert simulator.received("openrouter")[0].answered.generation_id == cut.generation_id
+    assert record.cost is None  # it may be billed
+
+
+def test_a_request_that_cannot_be_written_was_refused_and_is_on_nobodys_trail(
+    simulator, make_client
+):
+    client = make_client(hedge_after=5.0)
+
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        client.complete("hi", temperature=float("nan"))
+
+    (record,) = client.ledger.calls
+    assert ("refused", (), 0.0) == (record.ended, record.attempts, record.cost)
+    assert [] == simulator.requests
 
 
 def test_a_handshake_that_nobody_answers_wakes_up(make_client, listening):

@@ -65,6 +65,28 @@ def test_a_word_that_nobody_could_write_in_its_time_is_forgotten(store, redis_se
         assert not redis.exists("openrouter-resilient:health:openrouter")
 
 
+def test_without_a_thread_nothing_is_shared_and_with_one_all_of_it(
+    redis_server, no_more_threads, caplog
+):
+    end = no_more_threads("openrouter-redis")
+    store = RedisStore(redis_server.url)
+
+    store.follow(["openrouter"])
+    store.write("openrouter", WORD, monotonic() + 60)
+    assert store.take_trial("openrouter", "me", 30.0)  # each goes by what it knows
+    assert WORD.encode() == store.found().words["openrouter"][0]
+    store.close()
+    assert 1 == caplog.text.count("no thread can be started")
+
+    end()
+    store._asked_at = float("-inf")
+    store.found()
+    until(lambda: not store._words)
+    store.close()
+    with redis_server.client() as redis:
+        assert WORD.encode() == redis.get("openrouter-resilient:health:openrouter")
+
+
 def test_a_trial_that_is_granted_too_late_is_given_back(store, redis_server):
     redis_server.pause()
 

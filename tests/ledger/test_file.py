@@ -109,6 +109,59 @@ def test_a_forked_child_writes_through_a_connection_of_its_own(path, look):
     assert [(3,)] == look("SELECT count(*) FROM calls")
 
 
+def test_what_a_forked_child_writes_is_there_though_its_parent_closed_the_file(path, look):
+    ledger = Ledger(path)
+    ledger.add(make_record())
+    (written, write), (read, closed) = os.pipe(), os.pipe()
+
+    child = os.fork()
+    if not child:
+        ledger.add(make_record())
+        os.write(write, b"x")
+        os.read(read, 1)
+        ledger.add(make_record())
+        os._exit(ledger.waiting)
+    os.read(written, 1)
+    ledger.close()
+    os.write(closed, b"x")
+    _, status = os.waitpid(child, 0)
+
+    assert 0 == status
+    assert [(3,)] == look("SELECT count(*) FROM calls")
+
+
+def test_a_child_that_is_forked_while_another_thread_writes_can_write(path, look, monkeypatch):
+    ledger = Ledger(path)
+    ledger.add(make_record())
+    forking, writing = threading.Event(), threading.Event()
+    hold = ledger_sqlite.LedgerFile.hold_for_fork
+
+    def tell_and_hold(file):
+        forking.set()
+        return hold(file)
+
+    def write():
+        with ledger._file.transaction():
+            writing.set()
+            forking.wait(5.0)
+
+    monkeypatch.setattr(ledger_sqlite.LedgerFile, "hold_for_fork", tell_and_hold)
+    thread = threading.Thread(target=write)
+    thread.start()
+    writing.wait(5.0)
+
+    child = os.fork()
+    if not child:
+        ledger.add(make_record())
+        os._exit(ledger.waiting)
+    _, status = os.waitpid(child, 0)
+    thread.join()
+    ledger.add(make_record())
+
+    assert 0 == status
+    assert [(3,)] == look("SELECT count(*) FROM calls")
+
+
 def test_an_old_file_is_taken_through_the_steps_it_lacks(path, look, monkeypatch):
     Ledger(path).add(make_record())
     later = (*MIGRATIONS, "ALTER TABLE raw_calls ADD COLUMN note TEXT")

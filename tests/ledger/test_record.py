@@ -19,6 +19,7 @@ from openrouter_resilient import (
 from openrouter_resilient.record import how_it_ended, whole_cost
 from openrouter_resilient.routing.faults import FAULTS, Kind
 from openrouter_resilient.wire.exchange import Exchange
+from openrouter_resilient.wire.transport import RequestsTransport
 from tests.ledger.making import make_attempt
 
 
@@ -261,6 +262,27 @@ def test_a_parameter_that_cannot_be_sent_is_the_callers_own_mistake(make_client)
     assert ("refused", "TypeError", (), 0.0) == (
         record.ended, record.error, record.attempts, record.cost,
     )  # fmt: skip
+
+
+class TimeIsUpError(Exception):
+    """What Celery and others raise in a signal's handler, in the middle of a call."""
+
+
+def test_whatever_a_signal_raises_a_request_that_was_sent_is_in_the_record(
+    make_client, monkeypatch
+):
+    def time_is_up(*_args, **_kwargs):
+        raise TimeIsUpError
+
+    client = make_client()
+    monkeypatch.setattr(RequestsTransport, "post", time_is_up)
+
+    with pytest.raises(TimeIsUpError):
+        client.complete("hi")
+
+    (record,) = client.ledger.calls
+    assert [("openrouter", "cancelled")] == [(a.endpoint, a.fault) for a in record.attempts]
+    assert ("failed", None, "unknown") == (record.ended, record.cost, record.cost_source)
 
 
 def test_a_cap_that_was_reached_before_anything_was_sent_is_the_callers_own_limit(make_client):

@@ -243,7 +243,10 @@ def test_a_ledger_that_may_only_be_read_fails_no_call_and_is_reported(shown_fold
     for _ in range(3):
         writer.add(make_record(started_at=START))
     writer.report()
+    there = sqlite3.connect(path)  # a writer of this process would let go of the file for a fork
+    there.execute("SELECT count(*) FROM calls").fetchone()
     if not busy:
+        there.close()
         writer.close()
     for file in shown_folder.iterdir():
         file.chmod(0o444)
@@ -259,6 +262,7 @@ def test_a_ledger_that_may_only_be_read_fails_no_call_and_is_reported(shown_fold
 
     wrong = as_somebody_else(check)
     shown_folder.chmod(0o755)
+    there.close()
     assert not wrong
 
 

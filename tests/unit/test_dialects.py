@@ -221,6 +221,32 @@ class TestMessages:
 
         assert [{"role": "user", "content": [part]}] == body["messages"]
 
+    @pytest.mark.parametrize("dialect", COLUMNS)
+    def test_have_ids_of_tool_calls_that_openai_takes_and_that_still_belong_together(self, dialect):
+        """Gemini's and others' are longer than its 40 characters."""
+        long, function = (
+            "tool_search_customer_orders_by_email_8fJk2LmQ",
+            {"name": "f", "arguments": "{}"},
+        )
+        messages = [
+            {"role": "assistant", "content": None, "tool_calls": [
+                {"id": long, "type": "function", "function": function},
+                {"id": f"{long}2", "type": "function", "function": function},
+                {"id": "call_1", "type": "function", "function": function},
+            ]},
+            *({"role": "tool", "tool_call_id": of, "content": "x"} for of in (long, f"{long}2", "call_1")),
+        ]  # fmt: skip
+
+        body, _, _ = put(dialect, messages=messages)
+
+        said, *results = body["messages"]
+        ids = [call["id"] for call in said["tool_calls"]]
+        assert ids == [result["tool_call_id"] for result in results]
+        assert 3 == len(set(ids))
+        assert max(map(len, ids)) <= 40
+        assert "call_1" == ids[2]
+        assert long == messages[0]["tool_calls"][0]["id"]
+
     def test_keep_every_field_of_the_table(self):
         assert {name for name, *row in MESSAGES if any(row)} | {"role", "content"} == set(FIELDS)
 

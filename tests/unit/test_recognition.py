@@ -178,6 +178,10 @@ BODIES = [
     ("Groq: flex",         498, error(message="Capacity exceeded", type="capacity_exceeded"), Kind.OVERLOADED, False),
     ("Groq: tool",         400, error(message="Failed to call a function.", type="invalid_request_error", code="tool_use_failed"), Kind.UNREADABLE, False),
     ("Anthropic: busy",    529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, Kind.OVERLOADED, False),
+    ("Groq: restricted",   400, error(message="Organization has been restricted.", type="invalid_request_error", code="organization_restricted"), Kind.FORBIDDEN, False),
+    ("Groq: model",        403, error(message="The model `groq/compound` is blocked at the organization level.", type="permissions_error", code="model_permission_blocked_org"), Kind.NO_PROVIDER, False),
+    ("Anthropic: money",   400, {"type": "error", "error": {"type": "invalid_request_error", "message": "Your credit balance is too low to access the Anthropic API."}}, Kind.NO_CREDIT, False),
+    ("OpenAI: unverified", 400, error(message="Your organization must be verified to stream this model.", type="invalid_request_error", param="stream", code="unsupported_value"), Kind.NO_PROVIDER, False),
     ("Anthropic: cap",     429, {"type": "error", "error": {"type": "enforced_spend_limit_reached", "message": "…"}}, Kind.QUOTA, False),
 ]
 # fmt: on
@@ -190,6 +194,28 @@ def test_a_servers_own_words_are_understood(status, body, kind, relayed):
     fault = reply(status, body)
 
     assert (kind, relayed) == (fault.kind, fault.relayed)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "message"),
+    [
+        ({"object": "error", "message": "maximum context length is 4096 tokens", "code": 400},
+         Kind.CONTEXT_TOO_LONG, "maximum context length is 4096 tokens"),
+        ({"detail": "Model not loaded"}, Kind.INVALID_REQUEST, "Model not loaded"),
+        ({"detail": [{"loc": ["body", "n"], "msg": "Field required", "input": "a prompt"}]},
+         Kind.INVALID_REQUEST, "Field required"),
+        ([{"error": {"code": 400, "message": "API key not valid."}}],
+         Kind.INVALID_REQUEST, "API key not valid."),
+        ([], Kind.INVALID_REQUEST, ""),
+        ([7], Kind.INVALID_REQUEST, ""),
+        ({"detail": [7]}, Kind.INVALID_REQUEST, "None"),
+        ({"object": "error", "message": 7}, Kind.INVALID_REQUEST, ""),
+    ],
+)  # fmt: skip
+def test_an_error_without_an_error_object_is_read_all_the_same(body, kind, message):
+    fault = reply(400, body)
+
+    assert (kind, message) == (fault.kind, fault.message)
 
 
 # ---- what outranks what
@@ -296,6 +322,8 @@ IN_CODE_OR_TYPE = {
     "not_found_error": Kind.UNKNOWN_MODEL,            "request_too_large": Kind.INVALID_REQUEST,
     "rate_limit_error": Kind.RATE_LIMITED,            "timeout_error": Kind.UPSTREAM_TIMEOUT,
     "api_error": Kind.SERVER_ERROR,                   "overloaded_error": Kind.OVERLOADED,
+    "exceed_context_size_error": Kind.CONTEXT_TOO_LONG, "organization_restricted": Kind.FORBIDDEN,
+    "model_permission_blocked_org": Kind.NO_PROVIDER, "model_permission_blocked_project": Kind.NO_PROVIDER,
 }
 # fmt: on
 TEAPOT = 418  # a status no API uses: whatever is recognised under it was recognised by name
@@ -361,6 +389,13 @@ SAID = [
     (413, "prompt is too long: 210000 tokens > 200000 maximum", 0, Kind.CONTEXT_TOO_LONG),
     (422, "Too many tokens in the prompt", 0, Kind.CONTEXT_TOO_LONG),
     (400, "It exceeds the context window", 0, Kind.CONTEXT_TOO_LONG),
+    (
+        400,
+        "input length and `max_tokens` exceed context limit: 198000 + 8192 > 200000",
+        0,
+        Kind.CONTEXT_TOO_LONG,
+    ),
+    (400, "request (4390 tokens) exceeds the available context size", 0, Kind.CONTEXT_TOO_LONG),
     (400, "acme/fake-1.0 is not a valid model ID", 1, Kind.UNKNOWN_MODEL),
     (400, "The model `llama-2` has been decommissioned", 1, Kind.UNKNOWN_MODEL),
     (400, "model gpt-9 does not exist", 1, Kind.UNKNOWN_MODEL),
@@ -378,6 +413,10 @@ SAID = [
     (403, "moderation endpoint says no", 7, Kind.BLOCKED),
     (400, "Rejected by the content management policy", 8, Kind.BLOCKED),
     (400, "Rejected by our safety system", 8, Kind.BLOCKED),
+    (400, "Your credit balance is too low to access the Anthropic API.", 9, Kind.NO_CREDIT),
+    (400, "You have reached your specified API usage limits.", 10, Kind.QUOTA),
+    (400, "You have reached your workspace API usage limits.", 10, Kind.QUOTA),
+    (400, "Your organization must be verified to stream this model.", 11, Kind.NO_PROVIDER),
 ]
 
 
@@ -408,6 +447,18 @@ def test_every_row_of_words_has_an_example():
 )
 def test_words_tell_nothing_under_another_status_or_in_another_sense(status, words, kind):
     assert kind is kind_of(status, error(message=words))
+
+
+@pytest.mark.parametrize(
+    ("status", "title", "kind"),
+    [
+        (403, "Web Page Blocked", Kind.FORBIDDEN),
+        (429, "Daily limit", Kind.RATE_LIMITED),
+        (404, "No endpoints", Kind.UNKNOWN_MODEL),
+    ],
+)
+def test_a_page_is_a_firewalls_or_a_proxys_and_its_title_tells_nothing(status, title, kind):
+    assert kind is kind_of(status, f"<html><head><title>{title}</title></head>")
 
 
 # ---- exceptions

@@ -83,6 +83,25 @@ class TestAnEndpoint:
         with pytest.raises(ConfigurationError, match="the base URL of vllm needs"):
             Endpoint("vllm", "localhost:8000")
 
+    @pytest.mark.parametrize(
+        "headers", [{"api-key": "k-secret\n"}, {"x": "→"}, {"x\r\ny": "z"}, {"": "z"}]
+    )
+    def test_has_headers_that_can_be_sent(self, headers):
+        with pytest.raises(ConfigurationError, match="of vllm holds characters") as caught:
+            Endpoint("vllm", "http://localhost", headers=headers)
+
+        assert "k-secret" not in str(caught.value)
+
+    @pytest.mark.parametrize("key", ["k-secret\nx", "k-secret x", "k-secret→"])
+    def test_has_a_key_that_can_be_sent(self, key):
+        with pytest.raises(ConfigurationError, match="the key of vllm holds spaces") as caught:
+            Endpoint("vllm", "http://localhost", key)
+
+        assert "k-secret" not in str(caught.value)
+
+    def test_takes_a_key_as_it_is_read_from_a_file(self):
+        assert SecretStr("k") == Endpoint("vllm", "http://localhost", "k\n").key
+
     def test_never_shows_its_key(self):
         endpoint = Endpoint("vllm", "http://localhost", "k-secret")
 
@@ -195,6 +214,7 @@ class TestTheRoutesOfAClient:
             (["a/1"], ["anthropic:y", "openai:x"], ["openrouter:a/1", "anthropic:y", "openai:x"]),
             (["a/1"], ["openai:x", "openai:z"], ["openrouter:a/1", "openai:x", "openai:z"]),
             (["a/1"], ["vllm:m"], ["openrouter:a/1", "vllm:m"]),
+            (["a/1"], "vllm:m", ["openrouter:a/1", "vllm:m"]),
             # or every direct endpoint whose key is set, with the nearest model it has
             (["a/1"], None, ["openrouter:a/1", "openai:gpt-4.1", "anthropic:claude-sonnet-5"]),
             (
