@@ -60,13 +60,7 @@ class Settings:
             ConfigurationError: it holds characters that no HTTP header may carry.
         """
         key = self.read(variable)
-        if key is None:
-            return None
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise ConfigurationError(
-                f"{variable} holds spaces or characters that no key has; copy the key again"
-            )
-        return SecretStr(key)
+        return None if key is None else checked_key(key, variable)
 
     def listed(self, variable: str) -> list[str] | None:
         """A comma-separated list; None where it is not set."""
@@ -135,6 +129,25 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def checked_key(key: str, name: str) -> SecretStr | None:
+    """A key, as a secret and without a line end around it; None where nothing is left.
+
+    Raises:
+        TypeError: it is no text.
+        ConfigurationError: it holds characters that no HTTP header may carry.
+    """
+    if not isinstance(key, str):
+        raise TypeError(f"{name} must be a text, not {type(key).__name__}")
+    key = key.strip()
+    if not key:
+        return None
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigurationError(
+            f"{name} holds spaces or characters that no key has; copy the key again"
+        )
+    return SecretStr(key)
 
 
 def checked_url(url: str, name: str) -> str:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from openrouter_resilient.errors import ConfigurationError
 from openrouter_resilient.routing.plan import Route, in_groups
-from openrouter_resilient.settings import Settings, checked_url
+from openrouter_resilient.settings import Settings, checked_key, checked_url
 
 DEFAULT_MODELS = (
     # Claude, then GPT, then Llama. The first two are aliases that OpenRouter resolves to the
@@ -25,6 +25,7 @@ DEFAULT_MODELS = (
 
 
 AMONG_PROVIDERS = re.compile(r":(nitro|floor|exacto)$")  # variants that are no other model
+HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+: [\t\x20-\x7e\xa0-\xff]*", re.ASCII)  # as HTTP has it
 DIALECTS = ("openrouter", "openai", "groq", "anthropic", "anthropic-openai", "generic")
 
 
@@ -60,10 +61,11 @@ class Endpoint:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the name and the URL, and wrap the key.
+        """Check what would go wrong with every call, and wrap the key.
 
         Raises:
-            ConfigurationError: one of them is malformed.
+            TypeError: the key is no text.
+            ConfigurationError: name, URL, key or a header is malformed.
         """
         if self.dialect not in DIALECTS:
             raise ConfigurationError(
@@ -72,8 +74,14 @@ class Endpoint:
         if not re.fullmatch(r"[a-z][a-z0-9_-]*", self.name):
             raise ConfigurationError(f"an endpoint cannot be called {self.name!r}; use a-z, 0-9, _")
         object.__setattr__(self, "base_url", checked_url(self.base_url, self.name))
-        if isinstance(self.key, str):
-            object.__setattr__(self, "key", SecretStr(self.key))
+        key = self.key.get_secret_value() if isinstance(self.key, SecretStr) else self.key
+        if key is not None:
+            object.__setattr__(self, "key", checked_key(key, f"the key of {self.name}"))
+        for name, value in self.headers.items():
+            if not HEADER.fullmatch(f"{name}: {value}"):
+                raise ConfigurationError(
+                    f"the header {name!r} of {self.name} has characters that no header may carry"
+                )
 
     @property
     def key_variable(self) -> str:
