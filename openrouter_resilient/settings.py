@@ -103,7 +103,7 @@ class Settings:
         if self._environment.get(DOTENV_VARIABLE, "").strip().lower() == "off":
             return None
         try:
-            start = (self._folder or Path.cwd()).absolute()
+            start = Path(self._folder or Path.cwd()).absolute()
         except FileNotFoundError:  # the working directory was removed
             return None
         paths = (folder / ".env" for folder in (start, *start.parents))

@@ -127,7 +127,17 @@ def resolve(settings: Settings, added: Iterable[Endpoint] = ()) -> dict[str, End
         settings: where keys and URLs come from.
         added: the user's own endpoints; one of a built-in name replaces it. Their key and URL are
             arguments, which come before the environment.
+
+    Raises:
+        TypeError: one of them is no `Endpoint`.
     """
+    added = tuple(added)
+    for endpoint in added:
+        if not isinstance(endpoint, Endpoint):
+            raise TypeError(
+                "endpoints must be a list of Endpoint(name, base_url), "
+                f"not of {type(endpoint).__name__}"
+            )
     own = {endpoint.name: endpoint for endpoint in added}
     return {
         name: _with_settings(row, settings, own=name in own)
