@@ -336,6 +336,17 @@ def test_where_each_key_came_from_is_said_and_no_key_is(examined, simulator):
     assert not any(simulator.key(face) in text for face in ("openrouter", "openai", "groq"))
 
 
+def test_an_address_is_said_to_come_from_a_variable_only_where_it_does(examined, simulator):
+    unusable = examined(variables={"OPENROUTER_BASE_URL": "localhost:8080"})
+    mine = Endpoint("mine", simulator.url("openai"), simulator.key("openai"))
+    passed_over = examined(endpoints=[mine], variables={"MINE_BASE_URL": "http://elsewhere/v1"})
+
+    said = [finding.text for finding in [*unusable, *passed_over] if "comes from" in finding.text]
+    assert [] == [text for text in said if "openrouter.ai" in text]
+    assert ["the key comes from: code"] == [text for text in said if "code" in text]
+    assert "needs a scheme and a host" in problems(unusable)[0][1]
+
+
 @pytest.mark.parametrize(
     ("kind", "trouble"),
     [
