@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -11,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from openrouter_resilient.cli.exits import FINE, exit_code
-from openrouter_resilient.cli.output import complain, say, warnings_shown
+from openrouter_resilient.cli.output import complain, print_object, say, warnings_shown
 from openrouter_resilient.errors import ConfigurationError, ResilientError
 
 if TYPE_CHECKING:
@@ -162,7 +161,7 @@ def _print_object(
         "exit_code": exit_code(error),
     }
     whole = {"text": text, "served": who, "attempts": list(map(asdict, attempts)), "error": what}
-    print(json.dumps(whole, ensure_ascii=False, indent=2))
+    print_object(whole, indent=2)
 
 
 def _prompt(words: list[str]) -> str:

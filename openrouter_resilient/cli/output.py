@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -20,6 +21,15 @@ GREEN, RED = "32", "31"
 def complain(message: object) -> None:
     """Say what went wrong, in one line."""
     say(f"error: {message}")
+
+
+def print_object(value: object, *, indent: int | None = None) -> None:
+    """Print something as JSON, with all of its characters.
+
+    One that the output lacks would be replaced by another, so that there all but ASCII is escaped.
+    """
+    readable = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
+    print(json.dumps(value, ensure_ascii=not readable, indent=indent), flush=True)
 
 
 def say(message: object) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from openrouter_resilient.cli.exits import FINE
 from openrouter_resilient.cli.ledger_file import add_ledger, opened
+from openrouter_resilient.cli.output import print_object
 
 EXAMPLES = (
     "openrouter-resilient report --since 30d",
@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> int:
     if arguments.html is not None:
         arguments.html.write_text(report.as_html(), encoding="utf-8")
     if arguments.json:
-        print(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
+        print_object(report.as_json(), indent=2)
     else:
         print(report)
     return FINE

@@ -166,6 +166,17 @@ class TestAsAProcess:
 
         assert (0, "Rh?ne, ?\n", "") == (ended.returncode, ended.stdout, ended.stderr)
 
+    @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+    def test_no_character_of_an_object_is_lost_whatever_the_output_lacks(
+        self, run, simulator, encoding
+    ):
+        simulator.answer = "Rhône, \U0001f30a"
+
+        ended = run("ask", "--json", PROMPT, PYTHONIOENCODING=encoding)
+
+        assert "Rhône, \U0001f30a" == json.loads(ended.stdout)["text"]
+        assert ("Rhône" in ended.stdout) is (encoding == "utf-8")
+
 
 @pytest.mark.usefixtures("settings")
 class TestArguments:
