@@ -8,7 +8,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -38,7 +38,16 @@ def say(message: object) -> None:
     A server's words may stand in it: no line break and no control character of theirs gets through.
     """
     harmless = "".join(char if char.isprintable() else " " for char in str(message))
-    print(" ".join(harmless.split()), file=sys.stderr, flush=True)
+    with suppress(OSError):  # a full disk under a log is no failure of what the log is about
+        print(" ".join(harmless.split()), file=sys.stderr, flush=True)
+
+
+def discard(stream: TextIO) -> None:
+    """Whatever is still buffered has nowhere to go; Python would complain of it at its end."""
+    with suppress(OSError):  # an output that is no file needs none of this
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 @contextmanager

@@ -184,7 +184,7 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(monkeypatch, capsys):
         raise PermissionError(errno.EACCES, "Permission denied", "rivers.txt")
 
     monkeypatch.setattr("openrouter_resilient.cli.ask.run", unreadable)
-    monkeypatch.setattr("openrouter_resilient.cli.entry._discard_stdout", lambda: None)
+    monkeypatch.setattr("openrouter_resilient.cli.entry.discard", lambda _: None)
 
     assert main(["ask", "x"]) == 2
     assert capsys.readouterr().err == "error: Permission denied: rivers.txt\n"
@@ -206,6 +206,28 @@ def test_a_full_disk_is_told_in_one_line_and_python_adds_nothing(environment, ar
         )
 
     assert (2, b"error: No space left on device\n") == (ended.returncode, ended.stderr)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device here is always full")
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(("ask", "x"), 0), (("ask", " "), 2), (("nonsense",), 2)]
+)
+def test_a_full_disk_under_what_is_said_beside_the_output_changes_no_exit_code(
+    environment, simulator, arguments, code
+):
+    simulator.play("status_500", times=2)  # so that a failover is warned of, too
+    with FULL.open("wb") as full:
+        ended = subprocess.run(
+            (sys.executable, "-m", "openrouter_resilient", *arguments),
+            stdout=subprocess.PIPE,
+            stderr=full,
+            env=environment,
+            timeout=30,
+            check=False,
+        )
+
+    assert code == ended.returncode
+    assert (code == 0) is ended.stdout.startswith(b"Simulated answer")
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("ask", "-q", "--json", "x")])
