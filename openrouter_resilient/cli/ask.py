@@ -66,6 +66,7 @@ def run(arguments: Namespace) -> int:
     shown: _Text | _Object = _Object() if arguments.json else _Text(quiet=arguments.quiet)
     try:
         prompt = _prompt(arguments.prompt)
+        _check_readable(arguments.system or "", "the system text")
         with warnings_shown(quiet=arguments.quiet):
             shown.end(_answer(arguments, prompt, shown.piece))
     except ResilientError as error:
@@ -173,11 +174,20 @@ def _prompt(words: list[str]) -> str:
     prompt = _read_stdin() if words in ([], [STDIN]) else " ".join(words)
     if not prompt.strip():
         raise ConfigurationError("the prompt is empty; give it as an argument or on stdin")
-    try:
-        prompt.encode()
-    except UnicodeEncodeError:  # Python keeps unreadable bytes of an argument as surrogates
-        raise ConfigurationError("the prompt is not UTF-8") from None
+    _check_readable(prompt, "the prompt")
     return prompt
+
+
+def _check_readable(text: str, name: str) -> None:
+    """Python keeps unreadable bytes of an argument as surrogates, which nobody could be sent.
+
+    Raises:
+        ConfigurationError: there are such.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{name} is not UTF-8") from None
 
 
 def _read_stdin() -> str:

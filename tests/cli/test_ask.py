@@ -290,6 +290,12 @@ class TestArguments:
         assert capsys.readouterr().err.startswith("error: the prompt is ")
         assert simulator.requests == []
 
+    def test_an_unreadable_system_text_is_a_usage_error(self, simulator, capsys):
+        assert main(["ask", PROMPT, "--system", "\udcff"]) == 2
+
+        assert "error: the system text is not UTF-8\n" == capsys.readouterr().err
+        assert simulator.requests == []
+
     def test_a_mistyped_model_is_a_configuration_error_in_the_object_too(self, capsys):
         assert main(["ask", "--json", "--model", "gpt-4o", PROMPT]) == 2
 
