@@ -135,6 +135,25 @@ def test_the_version_is_the_packages(capsys):
     assert capsys.readouterr().out == f"openrouter-resilient {__version__}\n"
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("0", "no positive number"),
+        ("-1", "no positive number"),
+        ("inf", "no positive number"),
+        ("soon", "no positive number"),
+        ("1e12", "1e12 seconds are longer than 30 days"),
+    ],
+)
+@pytest.mark.parametrize("command", [("health", "--watch"), ("probe", "--every")])
+def test_a_rhythm_that_no_machine_keeps_is_a_usage_error(capsys, command, given, words):
+    with pytest.raises(SystemExit) as left:
+        main([command[0], f"{command[1]}={given}"])
+
+    assert 2 == left.value.code
+    assert words in capsys.readouterr().err
+
+
 def test_no_command_at_all_is_a_usage_error_that_shows_the_help(capsys):
     assert main([]) == 2
 
