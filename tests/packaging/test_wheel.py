@@ -17,7 +17,9 @@ import pytest
 pytest.importorskip("setuptools", reason="building needs setuptools: pip install '.[test]'")
 
 ROOT = Path(__file__).parent.parent.parent
-SOURCES = ("setup.cfg", "setup.py", "README.md", "CHANGELOG.md", "LICENSE")
+SOURCES = (
+    "setup.cfg", "setup.py", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE", ".ruff.toml"
+)  # fmt: skip
 BUILD = "import sys; from setuptools import build_meta; build_meta.{}(sys.argv[1])"
 
 
@@ -27,7 +29,7 @@ def built(tmp_path_factory):
     clone, out = tmp_path_factory.mktemp("clone"), tmp_path_factory.mktemp("dist")
     for name in SOURCES:
         shutil.copy(ROOT / name, clone)
-    for name in ("openrouter_resilient", "tests"):
+    for name in ("openrouter_resilient", "tests", "examples", ".ci"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
     for hook in ("build_sdist", "build_wheel"):  # each in a process of its own, says PEP 517
         command = [sys.executable, "-c", BUILD.format(hook), str(out)]
@@ -97,3 +99,18 @@ def test_the_sdist_can_be_built_from(built):
     assert {"setup.cfg", "setup.py", "LICENSE", "README.md"} <= names
     assert "openrouter_resilient/py.typed" in names
     assert "openrouter_resilient/client.py" in names
+
+
+def test_the_sdist_has_what_the_readme_tells_of_and_all_that_its_tests_need(built):
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        there = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("tests", "examples", ".ci")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+    assert wanted | set(SOURCES) <= there
+    assert [] == [name for name in there if name.endswith(".pyc")]
