@@ -67,7 +67,7 @@ def run(arguments: Namespace) -> int:
     try:
         prompt = _prompt(arguments.prompt)
         _check_readable(arguments.system or "", "the system text")
-        with warnings_shown(quiet=arguments.quiet):
+        with warnings_shown(quiet=arguments.quiet, before=shown.make_room):
             shown.end(_answer(arguments, prompt, shown.piece))
     except ResilientError as error:
         shown.fail(error)
@@ -125,6 +125,11 @@ class _Text:
         """What came stays."""
         self.end_line()
 
+    def make_room(self) -> None:
+        """On a terminal a warning would stand in the answer's line; a file is given no line end."""
+        if sys.stdout.isatty():
+            self.end_line()
+
     def end_line(self) -> None:
         if self._line_is_open:
             print(flush=True)
@@ -143,8 +148,10 @@ class _Object:
     def fail(self, error: ResilientError) -> None:
         _print_object("", None, error.history, error)
 
-    def end_line(self) -> None:
+    def make_room(self) -> None:
         """There is no line to end."""
+
+    end_line = make_room
 
 
 def _print_object(

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
@@ -51,16 +51,24 @@ def discard(stream: TextIO) -> None:
 
 
 @contextmanager
-def warnings_shown(*, quiet: bool, of: str = PACKAGE) -> Iterator[None]:
+def warnings_shown(
+    *, quiet: bool, of: str = PACKAGE, before: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Show the package's warnings (failover, a key that is not accepted) as lines on stderr.
 
     Args:
         quiet: show none.
         of: the part of the package whose warnings are shown; those of the others are not.
+        before: is called before each that is shown.
     """
     import logging  # noqa: PLC0415  not needed for `--help`
 
+    def prepared(_record: logging.LogRecord) -> bool:
+        before()
+        return True
+
     shown = logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)
+    shown.addFilter(prepared)
     with _heard(logging.NullHandler()), _heard(shown, of):
         yield
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sys
 
 import pytest
 
@@ -256,6 +257,21 @@ class TestArguments:
         assert main(["ask", PROMPT]) == 0
 
         assert "warning: " in capsys.readouterr().err.splitlines()[1]
+
+    @pytest.mark.parametrize(
+        ("terminal", "said"),
+        [(True, "Simulated answer\nwarning: "), (False, "Simulated answerwarning: ")],
+    )
+    def test_a_warning_has_a_line_of_its_own_on_a_terminal_and_a_file_has_the_answer_alone(
+        self, simulator, capsys, monkeypatch, terminal, said
+    ):
+        simulator.play("openrouter", "cut_mid_stream", after=2)
+        monkeypatch.setattr(sys, "stderr", sys.stdout)  # one screen shows both
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+
+        assert 5 == main(["ask", PROMPT])
+
+        assert capsys.readouterr().out.startswith(said)
 
     def test_an_answer_that_ends_its_line_gets_no_second_end(self, simulator, capsys):
         simulator.answer = "Rhine, Rhone, Seine\n"
