@@ -62,7 +62,11 @@ def shared_client(**options: Any) -> Client:
         **options: what `Client` takes; clients differ where any of it does, keys above all.
     """
     environment = tuple(map(os.environ.get, _VARIABLES))
-    wanted = (os.getcwd(), environment, _telling_apart(options))  # noqa: PTH109  0.5 µs, not 10
+    try:
+        folder: str | None = os.getcwd()  # noqa: PTH109  0.5 µs, not 10
+    except FileNotFoundError:  # it was removed: there is no `.env` to find
+        folder = None
+    wanted = (folder, environment, _telling_apart(options))
     with _LOCK:
         client = _CLIENTS.get(wanted)
         if client is None:

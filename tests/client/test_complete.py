@@ -184,6 +184,15 @@ def test_llm_complete_makes_its_client_once_and_shares_it_between_threads(simula
     assert 1 == len(set(texts))
 
 
+def test_llm_complete_needs_no_working_directory(simulator, monkeypatch, tmp_path):
+    for name, value in simulator.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+
+    assert "Simulated answer to: hi" == str(llm_complete("hi"))
+
+
 def test_llm_complete_follows_the_environment(simulator, monkeypatch):
     for name, value in simulator.environment().items():
         monkeypatch.setenv(name, value)
