@@ -329,6 +329,25 @@ def test_a_server_of_ones_own_that_lists_no_models_is_fine(make_receiver, examin
     assert sound(examined(fallbacks=("own:x",), endpoints=[own]))
 
 
+def test_an_address_with_too_much_or_too_little_of_a_path_is_named_and_no_models_id(
+    examined, simulator
+):
+    findings = examined(
+        variables={
+            "OPENROUTER_BASE_URL": f"{simulator.url('openrouter')}/chat/completions",
+            "OPENAI_BASE_URL": simulator.url("openai").removesuffix("/v1"),
+        }
+    )
+
+    told = {finding.about: (finding.level, finding.text, finding.mend) for finding in findings}
+    level, text, mend = told["openrouter"]
+    assert (PROBLEM, "it answers 404 to /key, which its API has") == (level, text)
+    assert f"see whether {simulator.url('openrouter')}/chat/completions is all of" in mend
+    level, text, mend = told["openai"]
+    assert (WARNING, "it answers 404 to /models, which its API has") == (level, text)
+    assert mend.endswith("; --live proves it")
+
+
 def test_where_each_key_came_from_is_said_and_no_key_is(examined, simulator):
     text = "\n".join(map(str, examined()))
 
