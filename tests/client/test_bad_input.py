@@ -63,6 +63,7 @@ def test_a_wrong_setting_is_a_configuration_error(options, words):
         ({"base_urls": {"openai": 5}}, "OPENAI_BASE_URL must be a text, not int"),
         ({"endpoints": ["mine"]}, "endpoints must be a list of Endpoint.*, not of str"),
         ({"chaos": 0.1}, "chaos must be a Chaos.*, not float"),
+        ({"redis_url": 5}, "redis_url must be a text, not int"),
         ({"rounds": "2"}, "rounds must be a whole number, not str"),
         ({"cache_entries": 0.5}, "cache_entries must be a whole number, not float"),
     ],
@@ -70,6 +71,13 @@ def test_a_wrong_setting_is_a_configuration_error(options, words):
 def test_a_setting_of_a_wrong_type_is_a_type_error(options, words):
     with pytest.raises(TypeError, match=words):
         client(**options)
+
+
+def test_an_executor_that_is_none_is_a_type_error_before_any_request(simulator, make_client):
+    with pytest.raises(TypeError, match=r"a concurrent\.futures\.Executor, not int"):
+        make_client().map(["hi"], executor=5, progress=False)
+
+    assert [] == simulator.requests
 
 
 def test_a_key_may_be_given_by_the_name_of_any_endpoint_that_is_there():
