@@ -39,14 +39,14 @@ def main(folder: Path, table: Path) -> int:
     failed = 0
     with Client(deadline=60) as client, done_file.open("a", encoding="utf-8") as lines:
         for path in sorted(folder.glob("*.txt")):
-            text = path.read_text(encoding="utf-8")
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            if done.get(path.name, {}).get("digest") == digest:
-                print(f"{path.name}: known")
-                continue
             try:
+                text = path.read_text(encoding="utf-8")
+                digest = hashlib.sha256(text.encode()).hexdigest()
+                if done.get(path.name, {}).get("digest") == digest:
+                    print(f"{path.name}: known")
+                    continue
                 letter = client.parse(f"Extract the facts of this letter:\n\n{text}", Letter)
-            except ResilientError as error:  # one bad text does not stop the others
+            except (ResilientError, OSError, UnicodeError) as error:  # one does not stop the others
                 print(f"{path.name}: {type(error).__name__}: {error}", file=sys.stderr)
                 failed += 1
                 continue

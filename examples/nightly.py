@@ -35,7 +35,7 @@ def main(numbers: Path, folder: Path) -> int:
     except CallFailed as error:
         print(f"no report tonight: {error}", file=sys.stderr)
         return TRY_LATER
-    except (ResilientError, OSError) as error:  # a missing key among them
+    except (ResilientError, OSError, UnicodeError) as error:  # a missing key among them
         print(f"the report needs you: {error}", file=sys.stderr)
         return LOOK_AT_IT
     unfinished = report.with_suffix(".part")

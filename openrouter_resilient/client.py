@@ -14,7 +14,16 @@ from openrouter_resilient.abilities import Abilities
 from openrouter_resilient.call import Call, Carrier
 from openrouter_resilient.endpoints.table import DEFAULT_MODELS, Endpoint, make_routes, resolve
 from openrouter_resilient.errors import ConfigurationError
-from openrouter_resilient.given import by_variable, check_seconds, listed
+from openrouter_resilient.given import (
+    by_variable,
+    check_counts,
+    check_limits,
+    check_named,
+    check_seconds,
+    check_wire,
+    listed,
+    routes_of,
+)
 from openrouter_resilient.ledger.ledger import Ledger
 from openrouter_resilient.observers import Observer, Observers, tell_what_waits
 from openrouter_resilient.planning import Planner, Wire
@@ -149,13 +158,13 @@ class Client(Abilities, Planner):
             "redis_url": redis_url and None,  # may hold a password; REDIS_URL is read on arrival
         }  # fmt: skip
         check_seconds(
-            deadline=deadline, first_token_timeout=first_token_timeout,
-            stall_timeout=stall_timeout, connect_timeout=connect_timeout, hedge_after=hedge_after,
-        )  # fmt: skip
+            deadline=deadline, first_token_timeout=first_token_timeout, hedge_after=hedge_after
+        )
+        check_limits(stall_timeout=stall_timeout, connect_timeout=connect_timeout)
+        check_counts(rounds=rounds, cache_entries=cache_entries, cache_bytes=cache_bytes)
         if rounds < 1:
             raise ConfigurationError(f"rounds must be at least 1, not {rounds}")
-        if wire not in ("stream", "whole"):
-            raise ConfigurationError(f'wire must be "stream" or "whole", not {wire!r}')
+        check_wire(wire)
         settings = Settings(
             by_variable(api_key, base_url, keys or {}, base_urls or {}),
             environment=environment,
@@ -164,6 +173,7 @@ class Client(Abilities, Planner):
         clock = clock or SystemClock()
         transport = transport or RequestsTransport(connect_timeout)
         self._endpoints = resolve(settings, endpoints)
+        check_named((*(keys or ()), *(base_urls or ())), self._endpoints)
         if (chaos, record, replay) != (None, None, None):
             from openrouter_resilient.transports import arrange  # noqa: PLC0415  few want them
 
@@ -171,7 +181,9 @@ class Client(Abilities, Planner):
                 transport, self._endpoints, clock, chaos=chaos, record=record, replay=replay
             )
         self._models = listed(models) or settings.listed(MODELS_VARIABLE) or list(DEFAULT_MODELS)
-        self._fallbacks = settings.listed(FALLBACKS_VARIABLE) if fallbacks is None else fallbacks
+        self._fallbacks = routes_of(fallbacks)
+        if self._fallbacks is None:
+            self._fallbacks = settings.listed(FALLBACKS_VARIABLE)
         self._routes = make_routes(self._models, self._fallbacks, self._endpoints)
         self._deadline = deadline or settings.seconds(DEADLINE_VARIABLE) or DEADLINE_S
         check_seconds(deadline=self._deadline)

@@ -166,9 +166,14 @@ def completion(
             `include_usage`, a last chunk of no choice has the usage); the rest is the body.
 
     Raises:
-        ConfigurationError: a model cannot be placed, or no key is set.
+        ConfigurationError: a model cannot be placed, no key is set, or `mock_response` is given.
         ResilientError, TypeError, ValueError: as `Client.complete` does.
     """
+    if params.pop("mock_response", None) is not None:  # else a test would ask for real, and pay
+        raise ConfigurationError(
+            "mock_response is not known here; in a test, let the fixture openrouter_simulator "
+            "answer, and elsewhere simulated()"
+        )
     wants = params.pop("stream_options", None) or {}
     client, routes = _placed(model, params)
     options = {"models": routes, "fallbacks": (), "deadline": params.pop("timeout", None), **params}

@@ -12,7 +12,7 @@ from openrouter_resilient.endpoints.dialects import implied
 from openrouter_resilient.endpoints.forms import objection
 from openrouter_resilient.endpoints.table import Endpoint, make_routes
 from openrouter_resilient.errors import ConfigurationError
-from openrouter_resilient.given import check_seconds
+from openrouter_resilient.given import check_seconds, check_wire, routes_of
 from openrouter_resilient.routing.deadline import Deadline
 from openrouter_resilient.routing.plan import Limits, Route, make_plan
 from openrouter_resilient.shapes import Request, make_request
@@ -79,7 +79,7 @@ class Planner(Surface):
         """The routes of a call."""
         if not models and fallbacks is None:
             return self._routes
-        chosen = self._fallbacks if fallbacks is None else fallbacks
+        chosen = self._fallbacks if fallbacks is None else routes_of(fallbacks)
         return make_routes(models or self._models, chosen, self._endpoints)
 
     def _planned(  # noqa: PLR0913, PLR0917  what a plan is made of
@@ -93,6 +93,7 @@ class Planner(Surface):
         max_cost: float | Spending | None = None,
     ) -> Call:
         """Plan a call."""
+        check_wire(wire)
         check_seconds(deadline=deadline, first_token_timeout=first_token, hedge_after=hedge_after)
         now = self._carrier.clock.now()
         limits = self._limits

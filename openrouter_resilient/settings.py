@@ -103,7 +103,7 @@ class Settings:
         if self._environment.get(DOTENV_VARIABLE, "").strip().lower() == "off":
             return None
         try:
-            start = (self._folder or Path.cwd()).absolute()
+            start = Path(self._folder or Path.cwd()).absolute()
         except FileNotFoundError:  # the working directory was removed
             return None
         paths = (folder / ".env" for folder in (start, *start.parents))
@@ -131,18 +131,23 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def checked_key(key: str, name: str) -> SecretStr:
-    """A key as a secret, without white space around it.
+def checked_key(key: str, name: str) -> SecretStr | None:
+    """A key, as a secret and without a line end around it; None where nothing is left.
 
     Raises:
+        TypeError: it is no text.
         ConfigurationError: it holds characters that no HTTP header may carry.
     """
-    bare = key.strip()
-    if not bare.isascii() or not bare.isprintable() or " " in bare:
+    if not isinstance(key, str):
+        raise TypeError(f"{name} must be a text, not {type(key).__name__}")
+    key = key.strip()
+    if not key:
+        return None
+    if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigurationError(
             f"{name} holds spaces or characters that no key has; copy the key again"
         )
-    return SecretStr(bare)
+    return SecretStr(key)
 
 
 def checked_url(url: str, name: str) -> str:

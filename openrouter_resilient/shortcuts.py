@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cachetools import LRUCache
 
@@ -22,9 +22,6 @@ from openrouter_resilient.settings import (
 )
 from openrouter_resilient.shapes import Completion
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
 _VARIABLES = (
     *(name for row in ENDPOINTS.values() for name in (row.key_variable, row.url_variable)),
     *(MODELS_VARIABLE, FALLBACKS_VARIABLE, DEADLINE_VARIABLE, DOTENV_VARIABLE, LEDGER_VARIABLE),
@@ -34,16 +31,15 @@ _CLIENTS: LRUCache[tuple[object, ...], Client] = LRUCache(16)
 _LOCK = threading.Lock()
 
 
-def llm_complete(
-    prompt: str | Sequence[Mapping[str, Any] | BaseModel], **options: Any
-) -> Completion:
+def llm_complete(prompt: str | Sequence[object], **options: Any) -> Completion:
     """Ask once, and get an answer whatever happens to the provider.
 
     The client behind it is made at the first call, from the environment or a `.env` file, and
     shared by all threads; when those variables or the working directory change, a new one is made.
 
     Args:
-        prompt: a text, or messages in chat-completions form, oldest first.
+        prompt: a text, or messages in chat-completions form, oldest first; a list of texts,
+            `image(…)` and `file(…)` is one message.
         **options: everything that `Client.complete` takes: system, models, fallbacks, deadline
             (seconds), temperature, …
 
@@ -66,7 +62,11 @@ def shared_client(**options: Any) -> Client:
         **options: what `Client` takes; clients differ where any of it does, keys above all.
     """
     environment = tuple(map(os.environ.get, _VARIABLES))
-    wanted = (os.getcwd(), environment, _telling_apart(options))  # noqa: PTH109  0.5 µs, not 10
+    try:
+        folder: str | None = os.getcwd()  # noqa: PTH109  0.5 µs, not 10
+    except FileNotFoundError:  # it was removed: there is no `.env` to find
+        folder = None
+    wanted = (folder, environment, _telling_apart(options))
     with _LOCK:
         client = _CLIENTS.get(wanted)
         if client is None:

@@ -99,6 +99,8 @@ def shared_through(
     url: str | None, settings: Settings, endpoints: Mapping[str, Endpoint]
 ) -> SharedHealth | None:
     """The health that is shared through the Redis of the argument, or else of REDIS_URL."""
+    if url is not None and not isinstance(url, str):
+        raise TypeError(f"redis_url must be a text, not {type(url).__name__}")
     wanted = settings.read(REDIS_VARIABLE) if url is None else url
     if not wanted:
         return None

@@ -56,9 +56,14 @@ def _in_one_line(records: Sequence[AttemptRecord]) -> str:
     for record in records:
         alike.setdefault((record.route, record.why), []).append(record)
     return "; ".join(
-        str(same[0]) if len(same) == 1 else f"{route} failed {len(same)} times, {why}"
+        _unended(str(same[0]) if len(same) == 1 else f"{route} failed {len(same)} times, {why}")
         for (route, why), same in alike.items()
     )
+
+
+def _unended(words: str) -> str:
+    """A server's words without the full stop that they often bring: the sentence goes on."""
+    return words.removesuffix(".")
 
 
 def _not_asked(plan: Plan, history: History) -> str:
@@ -103,7 +108,7 @@ def _refused(history: History) -> RequestRefused:
     status = f" {fault.status}" if fault.status else ""
     asked = "no fallback was asked" if len(history) == 1 else "so did all who were asked before"
     error = kind(
-        f"{endpoint} refused the request{status} ({fault.row.why}): {fault.message}. "
+        f"{endpoint} refused the request{status} ({fault.row.why}): {_unended(fault.message)}. "
         f"Change the request; {asked}",
         history=make_records(history),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -11,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from openrouter_resilient.cli.exits import FINE, exit_code
-from openrouter_resilient.cli.output import complain, say, warnings_shown
+from openrouter_resilient.cli.output import complain, print_object, say, warnings_shown
 from openrouter_resilient.errors import ConfigurationError, ResilientError
 
 if TYPE_CHECKING:
@@ -67,7 +66,8 @@ def run(arguments: Namespace) -> int:
     shown: _Text | _Object = _Object() if arguments.json else _Text(quiet=arguments.quiet)
     try:
         prompt = _prompt(arguments.prompt)
-        with warnings_shown(quiet=arguments.quiet):
+        _check_readable(arguments.system or "", "the system text")
+        with warnings_shown(quiet=arguments.quiet, before=shown.make_room):
             shown.end(_answer(arguments, prompt, shown.piece))
     except ResilientError as error:
         shown.fail(error)
@@ -125,6 +125,11 @@ class _Text:
         """What came stays."""
         self.end_line()
 
+    def make_room(self) -> None:
+        """On a terminal a warning would stand in the answer's line; a file is given no line end."""
+        if sys.stdout.isatty():
+            self.end_line()
+
     def end_line(self) -> None:
         if self._line_is_open:
             print(flush=True)
@@ -143,8 +148,10 @@ class _Object:
     def fail(self, error: ResilientError) -> None:
         _print_object("", None, error.history, error)
 
-    def end_line(self) -> None:
+    def make_room(self) -> None:
         """There is no line to end."""
+
+    end_line = make_room
 
 
 def _print_object(
@@ -162,7 +169,7 @@ def _print_object(
         "exit_code": exit_code(error),
     }
     whole = {"text": text, "served": who, "attempts": list(map(asdict, attempts)), "error": what}
-    print(json.dumps(whole, ensure_ascii=False, indent=2))
+    print_object(whole, indent=2)
 
 
 def _prompt(words: list[str]) -> str:
@@ -174,11 +181,20 @@ def _prompt(words: list[str]) -> str:
     prompt = _read_stdin() if words in ([], [STDIN]) else " ".join(words)
     if not prompt.strip():
         raise ConfigurationError("the prompt is empty; give it as an argument or on stdin")
-    try:
-        prompt.encode()
-    except UnicodeEncodeError:  # Python keeps unreadable bytes of an argument as surrogates
-        raise ConfigurationError("the prompt is not UTF-8") from None
+    _check_readable(prompt, "the prompt")
     return prompt
+
+
+def _check_readable(text: str, name: str) -> None:
+    """Python keeps unreadable bytes of an argument as surrogates, which nobody could be sent.
+
+    Raises:
+        ConfigurationError: there are such.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{name} is not UTF-8") from None
 
 
 def _read_stdin() -> str:

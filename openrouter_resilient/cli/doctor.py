@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from openrouter_resilient.cli.exits import BROKEN_PROMISE, FINE
-from openrouter_resilient.cli.output import GREEN, RED, colourful, painted, warnings_shown
+from openrouter_resilient.cli.output import (
+    GREEN,
+    RED,
+    colourful,
+    painted,
+    print_object,
+    warnings_shown,
+)
 
 if TYPE_CHECKING:
     from openrouter_resilient.health.findings import Finding
@@ -45,7 +51,7 @@ def run(arguments: Namespace) -> int:
     with warnings_shown(quiet=True):  # what is wrong stands among the findings
         findings = diagnose(Settings(), client, live=arguments.live)
     if arguments.json:
-        print(json.dumps({"sound": sound(findings), "findings": list(map(asdict, findings))}))
+        print_object({"sound": sound(findings), "findings": list(map(asdict, findings))})
     else:
         _show(findings)
     return FINE if sound(findings) else BROKEN_PROMISE

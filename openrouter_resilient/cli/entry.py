@@ -6,14 +6,13 @@ import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from openrouter_resilient._version import __version__
 from openrouter_resilient.cli.commands import COMMANDS, Command, load
 from openrouter_resilient.cli.exits import EXITS, USAGE, exit_code
-from openrouter_resilient.cli.output import complain
+from openrouter_resilient.cli.output import complain, discard
 from openrouter_resilient.errors import ResilientError
 
 PROGRAM = "openrouter-resilient"
@@ -36,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(sys.argv[1:] if argv is None else list(argv))
     except BrokenPipeError as error:
-        _discard_stdout()
+        discard(sys.stdout)
         return exit_code(error)
     except KeyboardInterrupt as error:
         complain("interrupted")
@@ -45,9 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(error)
         return exit_code(error)
     except OSError as error:
-        _discard_stdout()
+        discard(sys.stdout)
         complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
         return exit_code(error)
+    finally:
+        try:
+            sys.stderr.flush()
+        except OSError:  # what is said beside the output decides nothing
+            discard(sys.stderr)
 
 
 def _run(argv: list[str]) -> int:
@@ -103,11 +107,3 @@ def _prepare_outputs() -> None:
             setattr(sys, name, nowhere)
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-
-
-def _discard_stdout() -> None:
-    """Whatever is still buffered has nowhere to go; Python would complain of it at its end."""
-    with suppress(OSError):  # an output that is no file needs none of this
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)

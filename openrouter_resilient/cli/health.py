@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from openrouter_resilient.cli.exits import BROKEN_PROMISE, FINE, INTERRUPTED
 from openrouter_resilient.cli.numbers import seconds
-from openrouter_resilient.cli.output import say, warnings_kept, warnings_shown
+from openrouter_resilient.cli.output import print_object, say, warnings_kept, warnings_shown
 
 if TYPE_CHECKING:
     from openrouter_resilient.client import Client
@@ -94,7 +93,7 @@ def _show(report: HealthReport, *, as_json: bool) -> None:
 
     if as_json:
         rows = {"shared": report.shared, "routes": report.as_dicts()}
-        print(json.dumps(rows, ensure_ascii=False), flush=True)
+        print_object(rows)
         return
     print(report, flush=True)
     if not report.shared and not Settings().read(REDIS_VARIABLE):  # else its fault was said

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -22,26 +23,52 @@ def complain(message: object) -> None:
     say(f"error: {message}")
 
 
+def print_object(value: object, *, indent: int | None = None) -> None:
+    """Print something as JSON, with all of its characters.
+
+    One that the output lacks would be replaced by another, so that there all but ASCII is escaped.
+    """
+    readable = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
+    print(json.dumps(value, ensure_ascii=not readable, indent=indent), flush=True)
+
+
 def say(message: object) -> None:
     """Say something in one line beside the output.
 
     A server's words may stand in it: no line break and no control character of theirs gets through.
     """
     harmless = "".join(char if char.isprintable() else " " for char in str(message))
-    print(" ".join(harmless.split()), file=sys.stderr, flush=True)
+    with suppress(OSError):  # a full disk under a log is no failure of what the log is about
+        print(" ".join(harmless.split()), file=sys.stderr, flush=True)
+
+
+def discard(stream: TextIO) -> None:
+    """Whatever is still buffered has nowhere to go; Python would complain of it at its end."""
+    with suppress(OSError):  # an output that is no file needs none of this
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 @contextmanager
-def warnings_shown(*, quiet: bool, of: str = PACKAGE) -> Iterator[None]:
+def warnings_shown(
+    *, quiet: bool, of: str = PACKAGE, before: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Show the package's warnings (failover, a key that is not accepted) as lines on stderr.
 
     Args:
         quiet: show none.
         of: the part of the package whose warnings are shown; those of the others are not.
+        before: is called before each that is shown.
     """
     import logging  # noqa: PLC0415  not needed for `--help`
 
+    def prepared(_record: logging.LogRecord) -> bool:
+        before()
+        return True
+
     shown = logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)
+    shown.addFilter(prepared)
     with _heard(logging.NullHandler()), _heard(shown, of):
         yield
 

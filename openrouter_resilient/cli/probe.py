@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from openrouter_resilient.cli.exits import BROKEN_PROMISE, FINE
 from openrouter_resilient.cli.numbers import seconds
-from openrouter_resilient.cli.output import say, warnings_shown
+from openrouter_resilient.cli.output import print_object, say, warnings_shown
 
 if TYPE_CHECKING:
     from openrouter_resilient.client import Client
@@ -139,7 +138,7 @@ def _show(arguments: Namespace, found: tuple[Probed, ...]) -> None:
     from openrouter_resilient.health.probe import bill  # noqa: PLC0415  when it is needed
 
     if arguments.json:
-        print(json.dumps({"probes": list(map(asdict, found)), "bill": bill(found)}), flush=True)
+        print_object({"probes": list(map(asdict, found)), "bill": bill(found)})
     elif not arguments.quiet:
         for probed in found:
             print(probed, flush=True)

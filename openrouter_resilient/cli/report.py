@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from openrouter_resilient.cli.exits import FINE
 from openrouter_resilient.cli.ledger_file import add_ledger, opened
+from openrouter_resilient.cli.output import print_object
+from openrouter_resilient.errors import ConfigurationError
 
 EXAMPLES = (
     "openrouter-resilient report --since 30d",
@@ -28,11 +29,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Report."""
-    report = opened(arguments).report(arguments.since)
+    ledger = opened(arguments)
+    report = ledger.report(arguments.since)
     if arguments.html is not None:
-        arguments.html.write_text(report.as_html(), encoding="utf-8")
+        page: Path = arguments.html
+        if ledger.path and page.exists() and page.samefile(ledger.path):
+            raise ConfigurationError(f"{page} is the ledger; name another file for --html")
+        page.write_text(report.as_html(), encoding="utf-8")
     if arguments.json:
-        print(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
+        print_object(report.as_json(), indent=2)
     else:
         print(report)
     return FINE

@@ -8,14 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
 
 from openrouter_resilient.errors import ConfigurationError
 from openrouter_resilient.routing.plan import Route, in_groups
 from openrouter_resilient.settings import Settings, checked_key, checked_url
-
-if TYPE_CHECKING:
-    from pydantic import SecretStr
 
 DEFAULT_MODELS = (
     # Claude, then GPT, then Llama. The first two are aliases that OpenRouter resolves to the
@@ -26,8 +24,8 @@ DEFAULT_MODELS = (
 )
 
 
-HEADER = re.compile(r"[ -~\u00a0-\u00ff]*")  # RFC 9110, 5.5: no line end and nothing beyond Latin-1
 AMONG_PROVIDERS = re.compile(r":(nitro|floor|exacto)$")  # variants that are no other model
+HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+: [\t\x20-\x7e\xa0-\xff]*", re.ASCII)  # RFC 9110, 5.5
 DIALECTS = ("openrouter", "openai", "groq", "anthropic", "anthropic-openai", "generic")
 
 
@@ -63,10 +61,11 @@ class Endpoint:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the name, the URL, the headers and the key, and wrap the key.
+        """Check what would go wrong with every call, and wrap the key.
 
         Raises:
-            ConfigurationError: one of them is malformed.
+            TypeError: the key is no text.
+            ConfigurationError: name, URL, key or a header is malformed.
         """
         if self.dialect not in DIALECTS:
             raise ConfigurationError(
@@ -74,15 +73,16 @@ class Endpoint:
             )
         if not re.fullmatch(r"[a-z][a-z0-9_-]*", self.name):
             raise ConfigurationError(f"an endpoint cannot be called {self.name!r}; use a-z, 0-9, _")
+        object.__setattr__(self, "base_url", checked_url(self.base_url, self.name))
+        key = self.key.get_secret_value() if isinstance(self.key, SecretStr) else self.key
+        if key is not None:
+            object.__setattr__(self, "key", checked_key(key, f"the key of {self.name}"))
         for name, value in self.headers.items():  # the value may be a key, and is not shown
-            if not name or not all(HEADER.fullmatch(str(text)) for text in (name, value)):
+            if not HEADER.fullmatch(f"{name}: {value}"):
                 raise ConfigurationError(
                     f"the header {name!r} of {self.name} holds characters that no header may, such "
                     "as a line end"
                 )
-        object.__setattr__(self, "base_url", checked_url(self.base_url, self.name))
-        if isinstance(self.key, str):
-            object.__setattr__(self, "key", checked_key(self.key, f"the key of {self.name}"))
 
     @property
     def key_variable(self) -> str:
@@ -128,7 +128,17 @@ def resolve(settings: Settings, added: Iterable[Endpoint] = ()) -> dict[str, End
         settings: where keys and URLs come from.
         added: the user's own endpoints; one of a built-in name replaces it. Their key and URL are
             arguments, which come before the environment.
+
+    Raises:
+        TypeError: one of them is no `Endpoint`.
     """
+    added = tuple(added)
+    for endpoint in added:
+        if not isinstance(endpoint, Endpoint):
+            raise TypeError(
+                "endpoints must be a list of Endpoint(name, base_url), "
+                f"not of {type(endpoint).__name__}"
+            )
     own = {endpoint.name: endpoint for endpoint in added}
     return {
         name: _with_settings(row, settings, own=name in own)
@@ -189,8 +199,6 @@ def make_routes(
         ConfigurationError: nothing can be asked, or a fallback names an endpoint without a key; the
             message names every key that is missing.
     """
-    if isinstance(fallbacks, str):  # one; its letters are no routes
-        fallbacks = (fallbacks,)
     routes = _grouped([parse_route(model, endpoints) for model in models], endpoints)
     if fallbacks is None:
         direct = (e for e in endpoints.values() if e.name in ENDPOINTS and e.most_models == 1)

@@ -69,6 +69,9 @@ def ask_all(
         raise ConfigurationError(f"workers must be at least 1, not {way.workers!r}")
     if isinstance(prompts, str):
         raise TypeError("map takes a list of prompts; for one, call client.complete(…)")
+    if way.executor is not None and not isinstance(way.executor, Executor):
+        kind = type(way.executor).__name__
+        raise TypeError(f"executor must be a concurrent.futures.Executor, not {kind}")
     listed = list(map(_listed, prompts))
     with ExitStack() as stack:
         kept = stack.enter_context(Checkpoint(way.checkpoint)) if way.checkpoint else None

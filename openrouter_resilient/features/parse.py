@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pydantic import PrivateAttr, TypeAdapter, ValidationError
+from pydantic import PrivateAttr, PydanticUserError, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUndefinedAnnotation
 
 from openrouter_resilient.endpoints.schema import strict, with_object_root, within_property
 from openrouter_resilient.endpoints.verdicts import schema_in_words
@@ -117,16 +118,25 @@ class Refused(ValueError):
 
 
 def form_of(shape: Any) -> Form:
-    """The form that a type or a JSON Schema describes."""
+    """The form that a type or a JSON Schema describes.
+
+    Raises:
+        TypeError: it is neither.
+    """
     if isinstance(shape, Mapping):
         schema = dict(shape)
         name = str(schema.get("title") or "answer")
         return _form(name, schema, lambda value: _fitting(value, schema))
-    adapter: TypeAdapter[Any] = TypeAdapter(shape)
     name = getattr(shape, "__name__", "answer")
-    return _form(
-        name, adapter.json_schema(), lambda value: adapter.validate_json(json.dumps(value))
-    )
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(shape)
+        schema = adapter.json_schema()
+    except (PydanticUserError, PydanticUndefinedAnnotation) as error:
+        raise TypeError(
+            f"{name} is no form of an answer; give a type that pydantic knows and JSON can hold, "
+            "or a JSON Schema as a dict"
+        ) from error
+    return _form(name, schema, lambda value: adapter.validate_json(json.dumps(value)))
 
 
 def _form(name: str, schema: dict[str, Any], check: Callable[[Any], Any]) -> Form:

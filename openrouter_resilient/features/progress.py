@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from typing import Protocol
 
@@ -28,7 +30,10 @@ class Progress:
         self._served: Counter[str] = Counter()
         self._failed = 0
         self._cost = 0.0
-        self._meter = _make_meter(total, clock) if shown else None
+        self._meter: Meter | None = None
+        if shown:
+            with self._harmless():
+                self._meter = _make_meter(total, clock)
 
     def add(self, result: Completion | Exception, cost: float) -> None:
         """One more has come; `cost` in USD, as reported."""
@@ -51,7 +56,16 @@ class Progress:
 
     def _show(self, *, last: bool) -> None:
         if self._meter is not None:
-            self._meter(self._served.total() + self._failed, str(self), last=last)
+            with self._harmless():
+                self._meter(self._served.total() + self._failed, str(self), last=last)
+
+    @contextmanager
+    def _harmless(self) -> Iterator[None]:
+        """A stderr that is closed, full or none (pythonw) ends the showing, not the batch."""
+        try:
+            yield
+        except Exception:  # noqa: BLE001  of whatever shows it; the answers were paid for
+            self._meter = None
 
 
 class Meter(Protocol):

@@ -80,7 +80,9 @@ def _keys(settings: Settings, endpoints: Mapping[str, Endpoint]) -> list[Finding
     for endpoint in endpoints.values():
         origin = settings.origin(endpoint.key_variable)
         address = settings.origin(endpoint.url_variable)
-        moved = f"; {endpoint.base_url} ({address})" if address else ""
+        # Not where it could not be used, or was not: then the endpoint's address is not from there.
+        heeded = (settings.read(endpoint.url_variable) or "").rstrip("/") == endpoint.base_url
+        moved = f"; {endpoint.base_url} ({address})" if heeded else ""
         if endpoint.key or origin:
             findings.append(fine(endpoint.name, f"the key comes from: {origin or 'code'}{moved}"))
         elif endpoint.name not in ENDPOINTS:

@@ -84,8 +84,8 @@ def examine(endpoint: Endpoint, routes: Sequence[Route], clock: Clock) -> Examin
         asked_at = clock.wall()
         answer = _get(endpoint, check.key_path)
         skew = _skew(answer, (asked_at + clock.wall()) / 2)
-        if answer.status in (404, 405) and check.models_path is None:
-            return Examined((fine(endpoint.name, "it answers, and lists no models"),), skew)
+        if answer.status in (404, 405):
+            return Examined((_nothing_there(endpoint, answer.status, check),), skew)
         if answer.status != 200:
             return Examined((_refused(endpoint, answer, clock),), skew)
         listed = answer if check.models_path is None else _get(endpoint, check.models_path)
@@ -113,6 +113,17 @@ def mend_for(endpoint: Endpoint, kind: Kind) -> str:
 
 def _check_of(endpoint: Endpoint) -> Check:
     return CHECKS.get(endpoint.dialect, DEFAULT)
+
+
+def _nothing_there(endpoint: Endpoint, status: int, check: Check) -> Finding:
+    """No model was asked for: it is the address that is wrong, or a server that lists none."""
+    if check is DEFAULT:
+        return fine(endpoint.name, "it answers, and lists no models")
+    text = f"it answers {status} to {check.key_path}, which its API has"
+    mend = f"see whether {endpoint.base_url} is all of its address (up to /v1)"
+    if check.models_path is None:  # a proxy of one's own in its place may list none
+        return warning(endpoint.name, text, f"{mend}; --live proves it")
+    return problem(endpoint.name, text, mend)
 
 
 def _refused(endpoint: Endpoint, answer: Answer, clock: Clock) -> Finding:

@@ -52,7 +52,8 @@ def whole(body: Json, model: Vectors) -> Json:
 
 def vector(text: str, length: int) -> list[float]:
     """Make up a vector of length one that depends on nothing but the text."""
-    raw = [byte - 127.5 for byte in hashlib.shake_256(text.encode()).digest(length)]
+    shaken = hashlib.shake_256(text.encode(errors="surrogatepass"))
+    raw = [byte - 127.5 for byte in shaken.digest(length)]
     norm = math.hypot(*raw)
     return list(struct.unpack(f"<{length}f", struct.pack(f"<{length}f", *(x / norm for x in raw))))
 

@@ -149,7 +149,13 @@ class ChaosTransport:
     """A transport that fails now and then. Thread-safe."""
 
     def __init__(self, chaos: Chaos, inner: Transport, clock: Clock) -> None:
-        """Be loud about it."""
+        """Be loud about it.
+
+        Raises:
+            TypeError: it is no `Chaos`.
+        """
+        if not isinstance(chaos, Chaos):
+            raise TypeError(f"chaos must be a Chaos(rate=…), not {type(chaos).__name__}")
         self._chaos = chaos
         self._inner = inner
         self._clock = clock

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sys
 
 import pytest
 
@@ -166,6 +167,17 @@ class TestAsAProcess:
 
         assert (0, "Rh?ne, ?\n", "") == (ended.returncode, ended.stdout, ended.stderr)
 
+    @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+    def test_no_character_of_an_object_is_lost_whatever_the_output_lacks(
+        self, run, simulator, encoding
+    ):
+        simulator.answer = "Rhône, \U0001f30a"
+
+        ended = run("ask", "--json", PROMPT, PYTHONIOENCODING=encoding)
+
+        assert "Rhône, \U0001f30a" == json.loads(ended.stdout)["text"]
+        assert ("Rhône" in ended.stdout) is (encoding == "utf-8")
+
 
 @pytest.mark.usefixtures("settings")
 class TestArguments:
@@ -246,6 +258,21 @@ class TestArguments:
 
         assert "warning: " in capsys.readouterr().err.splitlines()[1]
 
+    @pytest.mark.parametrize(
+        ("terminal", "said"),
+        [(True, "Simulated answer\nwarning: "), (False, "Simulated answerwarning: ")],
+    )
+    def test_a_warning_has_a_line_of_its_own_on_a_terminal_and_a_file_has_the_answer_alone(
+        self, simulator, capsys, monkeypatch, terminal, said
+    ):
+        simulator.play("openrouter", "cut_mid_stream", after=2)
+        monkeypatch.setattr(sys, "stderr", sys.stdout)  # one screen shows both
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+
+        assert 5 == main(["ask", PROMPT])
+
+        assert capsys.readouterr().out.startswith(said)
+
     def test_an_answer_that_ends_its_line_gets_no_second_end(self, simulator, capsys):
         simulator.answer = "Rhine, Rhone, Seine\n"
 
@@ -277,6 +304,12 @@ class TestArguments:
         assert main(["ask", given]) == 2
 
         assert capsys.readouterr().err.startswith("error: the prompt is ")
+        assert simulator.requests == []
+
+    def test_an_unreadable_system_text_is_a_usage_error(self, simulator, capsys):
+        assert main(["ask", PROMPT, "--system", "\udcff"]) == 2
+
+        assert "error: the system text is not UTF-8\n" == capsys.readouterr().err
         assert simulator.requests == []
 
     def test_a_mistyped_model_is_a_configuration_error_in_the_object_too(self, capsys):

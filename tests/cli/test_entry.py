@@ -135,6 +135,25 @@ def test_the_version_is_the_packages(capsys):
     assert capsys.readouterr().out == f"openrouter-resilient {__version__}\n"
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("0", "no positive number"),
+        ("-1", "no positive number"),
+        ("inf", "no positive number"),
+        ("soon", "no positive number"),
+        ("1e12", "1e12 seconds are longer than 30 days"),
+    ],
+)
+@pytest.mark.parametrize("command", [("health", "--watch"), ("probe", "--every")])
+def test_a_rhythm_that_no_machine_keeps_is_a_usage_error(capsys, command, given, words):
+    with pytest.raises(SystemExit) as left:
+        main([command[0], f"{command[1]}={given}"])
+
+    assert 2 == left.value.code
+    assert words in capsys.readouterr().err
+
+
 def test_no_command_at_all_is_a_usage_error_that_shows_the_help(capsys):
     assert main([]) == 2
 
@@ -184,7 +203,7 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(monkeypatch, capsys):
         raise PermissionError(errno.EACCES, "Permission denied", "rivers.txt")
 
     monkeypatch.setattr("openrouter_resilient.cli.ask.run", unreadable)
-    monkeypatch.setattr("openrouter_resilient.cli.entry._discard_stdout", lambda: None)
+    monkeypatch.setattr("openrouter_resilient.cli.entry.discard", lambda _: None)
 
     assert main(["ask", "x"]) == 2
     assert capsys.readouterr().err == "error: Permission denied: rivers.txt\n"
@@ -206,6 +225,28 @@ def test_a_full_disk_is_told_in_one_line_and_python_adds_nothing(environment, ar
         )
 
     assert (2, b"error: No space left on device\n") == (ended.returncode, ended.stderr)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device here is always full")
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(("ask", "x"), 0), (("ask", " "), 2), (("nonsense",), 2)]
+)
+def test_a_full_disk_under_what_is_said_beside_the_output_changes_no_exit_code(
+    environment, simulator, arguments, code
+):
+    simulator.play("status_500", times=2)  # so that a failover is warned of, too
+    with FULL.open("wb") as full:
+        ended = subprocess.run(
+            (sys.executable, "-m", "openrouter_resilient", *arguments),
+            stdout=subprocess.PIPE,
+            stderr=full,
+            env=environment,
+            timeout=30,
+            check=False,
+        )
+
+    assert code == ended.returncode
+    assert (code == 0) is ended.stdout.startswith(b"Simulated answer")
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("ask", "-q", "--json", "x")])

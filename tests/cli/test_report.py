@@ -43,6 +43,13 @@ def test_html_is_written_to_a_file(path, tmp_path, capsys):
     assert target.read_text().startswith("<!DOCTYPE html>")
 
 
+def test_a_page_is_not_written_over_the_ledger(path, capsys):
+    assert 2 == main(["report", "--ledger", str(path), "--html", f"{path.parent}/./{path.name}"])
+
+    assert "is the ledger; name another file for --html" in capsys.readouterr().err
+    assert 0 == main(["report", "--ledger", str(path)])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

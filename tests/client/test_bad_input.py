@@ -42,6 +42,11 @@ def client(**options):
             {"environment": {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "x"}},
             "the base URL of openai",
         ),
+        ({"keys": {"opnai": "secret"}}, "no endpoint is called 'opnai'"),
+        ({"base_urls": {"opnai": "http://secret/v1"}}, "no endpoint is called 'opnai'"),
+        ({"fallbacks": [5]}, "a route is a text"),
+        ({"cache_entries": -1}, "cache_entries must not be negative"),
+        ({"cache_bytes": -1}, "cache_bytes must not be negative"),
         ({"fallbacks": ["mine"], "endpoints": [Endpoint("mine", "http://h/v1")]}, "which model of"),
     ],
 )
@@ -50,6 +55,57 @@ def test_a_wrong_setting_is_a_configuration_error(options, words):
         client(**options)
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"stall_timeout": None}, "stall_timeout must be a number of seconds, not None"),
+        ({"connect_timeout": None}, "connect_timeout must be a number of seconds, not None"),
+        ({"api_key": 5}, "OPENROUTER_API_KEY must be a text, not int"),
+        ({"keys": {"openai": 5}}, "OPENAI_API_KEY must be a text, not int"),
+        ({"base_urls": {"openai": 5}}, "OPENAI_BASE_URL must be a text, not int"),
+        ({"endpoints": ["mine"]}, "endpoints must be a list of Endpoint.*, not of str"),
+        ({"chaos": 0.1}, "chaos must be a Chaos.*, not float"),
+        ({"redis_url": 5}, "redis_url must be a text, not int"),
+        ({"rounds": "2"}, "rounds must be a whole number, not str"),
+        ({"cache_entries": 0.5}, "cache_entries must be a whole number, not float"),
+    ],
+)
+def test_a_setting_of_a_wrong_type_is_a_type_error(options, words):
+    with pytest.raises(TypeError, match=words):
+        client(**options)
+
+
+def test_an_executor_that_is_none_is_a_type_error_before_any_request(simulator, make_client):
+    with pytest.raises(TypeError, match=r"a concurrent\.futures\.Executor, not int"):
+        make_client().map(["hi"], executor=5, progress=False)
+
+    assert [] == simulator.requests
+
+
+def test_a_key_may_be_given_by_the_name_of_any_endpoint_that_is_there():
+    mine = Endpoint("my-own", "http://localhost:9/v1")
+    there = client(
+        keys={"openai": "a", "my-own": "b"},
+        base_urls={"openai": "http://localhost:8/v1"},
+        endpoints=[mine],
+    ).endpoints
+
+    assert ("a", "b") == tuple(there[name].key.get_secret_value() for name in ("openai", "my-own"))
+    assert "http://localhost:8/v1" == there["openai"].base_url
+
+
+def test_one_fallback_may_be_given_as_a_text_like_one_model(simulator):
+    with Client(
+        "openai/gpt-4o", fallbacks="groq:llama-3.3-70b-versatile",
+        environment=simulator.environment(),
+    ) as client:  # fmt: skip
+        simulator.outage("openrouter")
+        first = client.complete("hi").served
+        other = client.complete("hi", fallbacks="openai").served
+
+    assert ("groq", "openai") == (first.endpoint, other.endpoint)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +153,9 @@ def nested(depth):
         ({"temperature": float("nan")}, ValueError, "JSON"),
         ({"logit_bias": nested(100_000)}, ValueError, "nested too deeply"),
         ({"models": ["gpt-4o"]}, ConfigurationError, "write author/model"),
+        ({"wire": "carrier pigeon"}, ConfigurationError, "wire must be"),
+        ({"fallbacks": [5]}, ConfigurationError, "a route is a text"),
+        ({"fallbacks": "x:y"}, ConfigurationError, "no endpoint is called 'x'"),
         ({"fallbacks": ["x:y"]}, ConfigurationError, "no endpoint is called 'x'"),
     ],
 )

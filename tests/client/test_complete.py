@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from openrouter_resilient import Client, Endpoint, llm_complete
+from openrouter_resilient import Client, Endpoint, ResilientError, llm_complete
 
 
 def test_the_text_is_the_answer_to_the_prompt(simulator, make_client):
@@ -182,6 +182,27 @@ def test_llm_complete_makes_its_client_once_and_shares_it_between_threads(simula
 
     assert 8 == len(texts)
     assert 1 == len(set(texts))
+
+
+@pytest.mark.parametrize("status", [400, 401, 500])
+@pytest.mark.parametrize("words", ["User not found.", "User not found"])
+def test_a_servers_full_stop_is_not_doubled_in_a_message(make_echo, status, words):
+    url = make_echo(status, json.dumps({"error": {"message": words, "code": status}}))
+    client = Client("openai/gpt-4o", fallbacks=(), api_key="k", base_url=url, environment={})
+
+    with pytest.raises(ResilientError, match=r"User not found\. \w") as caught:
+        client.complete("hi")
+
+    assert ".." not in str(caught.value)
+
+
+def test_llm_complete_needs_no_working_directory(simulator, monkeypatch, tmp_path):
+    for name, value in simulator.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+
+    assert "Simulated answer to: hi" == str(llm_complete("hi"))
 
 
 def test_llm_complete_follows_the_environment(simulator, monkeypatch):

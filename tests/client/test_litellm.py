@@ -187,6 +187,15 @@ def test_a_name_that_cannot_be_placed_is_said(environment):
         completion(model="llama3", messages=MESSAGES)
 
 
+@pytest.mark.parametrize("answer", ["It is about rivers.", ""])
+def test_a_mock_response_is_never_asked_for_in_earnest(simulator, environment, answer):
+    with pytest.raises(ConfigurationError, match="the fixture openrouter_simulator"):
+        completion(**CALL, mock_response=answer)
+
+    assert [] == simulator.requests
+    assert completion(**CALL, mock_response=None).text
+
+
 def test_timeout_is_the_deadline_and_retries_are_rounds(simulator, environment):
     simulator.play("groq", "status_503")
 

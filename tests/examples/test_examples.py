@@ -274,6 +274,16 @@ def test_one_text_that_nobody_can_read_does_not_stop_the_others(run, folders, si
     assert ["Eve"] == [row["sender"] for row in rows_of(tmp_path / "letters.csv")]
 
 
+def test_a_text_of_another_encoding_does_not_stop_the_others(run, folders, tmp_path):
+    (tmp_path / "letters" / "a.txt").write_bytes(b"12 EUR f\xfcr Bob")
+
+    done = run("extract.py", "letters", "letters.csv", "--simulate")
+
+    assert 1 == done.returncode
+    assert "a.txt: UnicodeDecodeError: 'utf-8' codec" in done.stderr
+    assert ["b.txt"] == [row["file"] for row in rows_of(tmp_path / "letters.simulated.csv")]
+
+
 @pytest.mark.parametrize(
     ("folder", "told"), [("lettres", "lettres is no folder"), ("empty", "no *.txt in empty")]
 )
@@ -355,6 +365,16 @@ def test_a_night_without_an_answer_leaves_nothing_behind_and_says_so(
     assert 75 == done.returncode
     assert done.stderr.startswith("no report tonight: ")
     assert [] == list((tmp_path / "reports").glob("20*"))
+
+
+def test_numbers_of_another_encoding_are_somebodys_to_look_at(run, folders, tmp_path):
+    (tmp_path / "numbers.csv").write_bytes(b"G\xe4ste,12\n")
+
+    done = run("nightly.py", "numbers.csv", "reports", "--simulate")
+
+    assert 1 == done.returncode
+    assert "the report needs you: 'utf-8' codec" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_model_gets_what_the_functions_return(run):

@@ -514,6 +514,14 @@ def test_a_system_text_and_messages_stay_where_they_are(simulator, make_client):
     assert ["system", "user"] == [m["role"] for m in simulator.requests[0].body["messages"]]
 
 
+@pytest.mark.parametrize("shape", [5, object(), "NoSuchClass", pytest.MonkeyPatch])
+def test_what_is_no_form_is_a_type_error_before_any_request(simulator, make_client, shape):
+    with pytest.raises(TypeError, match="no form of an answer; give a type that pydantic knows"):
+        make_client().parse("hi", shape)
+
+    assert [] == simulator.requests
+
+
 def test_what_complete_refuses_parse_refuses(make_client):
     with pytest.raises(ConfigurationError):
         make_client().parse("hi", River, deadline=-1.0)

@@ -329,11 +329,41 @@ def test_a_server_of_ones_own_that_lists_no_models_is_fine(make_receiver, examin
     assert sound(examined(fallbacks=("own:x",), endpoints=[own]))
 
 
+def test_an_address_with_too_much_or_too_little_of_a_path_is_named_and_no_models_id(
+    examined, simulator
+):
+    findings = examined(
+        variables={
+            "OPENROUTER_BASE_URL": f"{simulator.url('openrouter')}/chat/completions",
+            "OPENAI_BASE_URL": simulator.url("openai").removesuffix("/v1"),
+        }
+    )
+
+    told = {finding.about: (finding.level, finding.text, finding.mend) for finding in findings}
+    level, text, mend = told["openrouter"]
+    assert (PROBLEM, "it answers 404 to /key, which its API has") == (level, text)
+    assert f"see whether {simulator.url('openrouter')}/chat/completions is all of" in mend
+    level, text, mend = told["openai"]
+    assert (WARNING, "it answers 404 to /models, which its API has") == (level, text)
+    assert mend.endswith("; --live proves it")
+
+
 def test_where_each_key_came_from_is_said_and_no_key_is(examined, simulator):
     text = "\n".join(map(str, examined()))
 
     assert "openrouter: the key comes from: environment" in text
     assert not any(simulator.key(face) in text for face in ("openrouter", "openai", "groq"))
+
+
+def test_an_address_is_said_to_come_from_a_variable_only_where_it_does(examined, simulator):
+    unusable = examined(variables={"OPENROUTER_BASE_URL": "localhost:8080"})
+    mine = Endpoint("mine", simulator.url("openai"), simulator.key("openai"))
+    passed_over = examined(endpoints=[mine], variables={"MINE_BASE_URL": "http://elsewhere/v1"})
+
+    said = [finding.text for finding in [*unusable, *passed_over] if "comes from" in finding.text]
+    assert [] == [text for text in said if "openrouter.ai" in text]
+    assert ["the key comes from: code"] == [text for text in said if "code" in text]
+    assert "needs a scheme and a host" in problems(unusable)[0][1]
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from openrouter_resilient import Client
 from openrouter_resilient.simulator import Simulator
 from openrouter_resilient.simulator.faces import openrouter
 
@@ -333,6 +334,29 @@ def test_the_answer_can_be_a_text_a_function_or_a_whole_message(simulator: Simul
 
     simulator.answer = lambda _face, _body: {"content": "text", "refusal": "no"}
     assert ask(simulator).json()["choices"][0]["message"]["refusal"] == "no"
+
+
+@pytest.mark.parametrize("wire", ["stream", "whole"])
+@pytest.mark.parametrize(
+    "route",
+    ["openai/gpt-4o", "openai:gpt-4o", "groq:llama-3.3-70b-versatile", "anthropic:claude-sonnet-5"],
+)
+def test_half_a_character_is_echoed_and_no_connection_is_lost(
+    shared: Simulator, route: str, wire: Literal["stream", "whole"]
+) -> None:
+    """A text that was cut within a surrogate pair is JSON that the real ones take, too."""
+    with Client(route, fallbacks=(), environment=shared.environment()) as client:
+        answer = client.complete("cut \ud83d", wire=wire)
+
+    assert "Simulated answer to: cut \ud83d" == answer.text
+    assert 1 == len(answer.served.attempts)
+
+
+def test_half_a_character_is_embedded(shared: Simulator) -> None:
+    with Client(environment=shared.environment()) as client:
+        first, second = client.embed(["cut \ud83d", "cut \ud83e"])
+
+    assert first != second
 
 
 def test_openrouter_keeps_a_slow_answer_alive(simulator: Simulator) -> None:

@@ -69,6 +69,7 @@ with client.stream([{"role": "user", "content": "hi"}]) as stream:
 assert_type(stream.completion, Completion)
 
 assert_type(llm_complete("hi"), Completion)
+assert_type(llm_complete(["What does this show?", image("chart.png")]), Completion)
 
 recorded = Client(ledger="calls.db", on_call=lambda record: record.cost)
 assert_type(recorded.ledger.calls, tuple[CallRecord, ...])

@@ -75,6 +75,11 @@ class TestAValue:
 
 
 class TestTheFile:
+    def test_is_looked_for_in_a_folder_that_is_given_as_a_text(self, tmp_path):
+        (tmp_path / ".env").write_text(f"{KEY}=here\n")
+
+        assert "here" == Settings(environment={}, folder=str(tmp_path)).read(KEY)
+
     def test_is_looked_for_upwards(self, tmp_path):
         (tmp_path / ".env").write_text(f"{KEY}=above")
         below = tmp_path / "one" / "two"

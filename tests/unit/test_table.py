@@ -111,6 +111,37 @@ class TestAnEndpoint:
     def test_keeps_a_key_that_is_a_secret_already(self):
         assert SecretStr("k") == Endpoint("vllm", "http://localhost", SecretStr("k")).key
 
+    @pytest.mark.parametrize(
+        ("given", "kept"), [("k\n", "k"), (SecretStr(" k\r\n"), "k"), ("\n", None), ("", None)]
+    )
+    def test_takes_a_key_without_the_line_end_that_a_file_brings_along(self, given, kept):
+        key = Endpoint("vllm", "http://localhost", given).key
+
+        assert kept == (key and key.get_secret_value())
+
+    @pytest.mark.parametrize("key", ["k secret", "k\nsecret", "schlüssel", SecretStr("k secret")])
+    def test_refuses_a_key_that_no_call_could_send(self, key):
+        with pytest.raises(ConfigurationError, match="the key of vllm holds spaces") as raised:
+            Endpoint("vllm", "http://localhost", key)
+
+        assert "secret" not in str(raised.value)
+
+    def test_refuses_a_key_that_is_no_text(self):
+        with pytest.raises(TypeError, match="the key of vllm must be a text, not int"):
+            Endpoint("vllm", "http://localhost", 5)
+
+    @pytest.mark.parametrize("headers", [{"X": "a\nsecret"}, {"X": "→"}, {"Ä": "a"}, {"X Y": "a"}])
+    def test_refuses_a_header_that_no_call_could_send(self, headers):
+        with pytest.raises(ConfigurationError, match="of vllm holds characters") as raised:
+            Endpoint("vllm", "http://localhost", headers=headers)
+
+        assert "secret" not in str(raised.value)
+
+    def test_may_have_headers_of_any_printable_latin_text(self):
+        headers = {"X-Title": "Zürich: a, b", "HTTP-Referer": "https://example.org/?a=b"}
+
+        assert headers == Endpoint("vllm", "http://localhost", headers=headers).headers
+
     def test_has_variables_of_its_own(self):
         endpoint = Endpoint("my-proxy", "http://localhost")
 
@@ -214,7 +245,6 @@ class TestTheRoutesOfAClient:
             (["a/1"], ["anthropic:y", "openai:x"], ["openrouter:a/1", "anthropic:y", "openai:x"]),
             (["a/1"], ["openai:x", "openai:z"], ["openrouter:a/1", "openai:x", "openai:z"]),
             (["a/1"], ["vllm:m"], ["openrouter:a/1", "vllm:m"]),
-            (["a/1"], "vllm:m", ["openrouter:a/1", "vllm:m"]),
             # or every direct endpoint whose key is set, with the nearest model it has
             (["a/1"], None, ["openrouter:a/1", "openai:gpt-4.1", "anthropic:claude-sonnet-5"]),
             (

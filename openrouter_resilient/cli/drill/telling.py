@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sys
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 
 from openrouter_resilient.cli.drill.acts import CLOCK, Seen
 from openrouter_resilient.cli.drill.stage import Played
-from openrouter_resilient.cli.output import GREEN, RED, colourful, painted
+from openrouter_resilient.cli.output import GREEN, RED, colourful, painted, print_object
 from openrouter_resilient.served import AttemptRecord
 
 NARROW, WIDE = 80, 120  # columns of a terminal; the table fits either, and all between
@@ -50,7 +49,7 @@ def as_json(rehearsal: Iterable[Played]) -> bool:
     scenes = [_object(played) for played in rehearsal]
     kept = all(scene["kept"] for scene in scenes)
     whole = {"kept": kept, "seconds": CLOCK.now() - began, "scenes": scenes}
-    print(json.dumps(whole, ensure_ascii=False, indent=2))
+    print_object(whole, indent=2)
     return kept
 
 

@@ -88,7 +88,8 @@ class Face(ABC):
 
     def encoded(self, _question: Question, body: Json) -> bytes:
         """Return a body as this API writes it."""
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        return text.encode(errors="backslashreplace")  # half a character, as JSON escapes it
 
     def event_bytes(self, question: Question, chunk: Json) -> bytes:
         """Return a chunk as one server-sent event."""

@@ -262,4 +262,4 @@ class EventWriter:
 def event_bytes(event: Json) -> bytes:
     """Write a native event: named, and with its data on one line."""
     data = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-    return f"event: {event['type']}\ndata: {data}\n\n".encode()
+    return f"event: {event['type']}\ndata: {data}\n\n".encode(errors="backslashreplace")
