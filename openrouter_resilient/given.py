@@ -98,6 +98,27 @@ def routes_of(fallbacks: str | Sequence[str] | None) -> Sequence[str] | None:
     return [fallbacks] if isinstance(fallbacks, str) else fallbacks
 
 
+def check_parameters(given: Mapping[str, Any]) -> None:
+    """None of them is what other SDKs take beside a body, where it would go unheeded.
+
+    Raises:
+        TypeError: one is.
+    """
+    if not _INSTEAD.keys().isdisjoint(given):
+        name = next(name for name in _INSTEAD if name in given)
+        raise TypeError(f"{name} is no parameter here; {_INSTEAD[name]}")
+
+
+_INSTEAD = {
+    "stream": "call client.stream(…)",
+    "messages": "give them as the prompt",
+    "timeout": "deadline=… bounds the whole call, in seconds",
+    "extra_body": "give its fields as parameters, since what is new passes through",
+    "extra_headers": "Endpoint(…, headers=…) has those of an endpoint",
+    "extra_query": "Endpoint(…) has the base URL",
+}
+
+
 def check_wire(wire: str) -> None:
     """An answer comes as a stream or whole.
 

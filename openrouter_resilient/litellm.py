@@ -10,6 +10,7 @@ from typing import Any, Literal, overload
 from openrouter_resilient.client import Client
 from openrouter_resilient.endpoints.table import Endpoint
 from openrouter_resilient.errors import ConfigurationError
+from openrouter_resilient.given import check_counts
 from openrouter_resilient.shapes import Completion, Shape, Usage
 from openrouter_resilient.shortcuts import shared_client
 from openrouter_resilient.stream import Stream
@@ -185,14 +186,17 @@ def completion(
 
 def _placed(model: str, params: dict[str, Any]) -> tuple[Client, list[str]]:
     """The client that the call needs, and its routes; takes what it uses out of the parameters."""
+    if not isinstance(model, str):  # an environment variable that is not set, say
+        raise TypeError(f"model must be a model's name, not {type(model).__name__}")
     names = params.pop("fallbacks", None) or []
     fallbacks = [names] if isinstance(names, str) else list(map(_fallback_name, names))
     api_key = params.pop("api_key", None)
     base_url = params.pop("api_base", None) or params.pop("base_url", None)
-    given = [params.pop(name, None) for name in ("num_retries", "max_retries")]
-    retries = next((count for count in given if count is not None), None)
+    given = {name: params.pop(name, None) for name in ("num_retries", "max_retries")}
+    retries = {name: count for name, count in given.items() if count is not None}
+    check_counts(**retries)
     params.pop("drop_params", None)
-    options: dict[str, Any] = {} if retries is None else {"rounds": int(retries) + 1}
+    options: dict[str, Any] = {"rounds": next(iter(retries.values())) + 1} if retries else {}
     if base_url:
         options["endpoints"] = (Endpoint(CUSTOM, base_url, key=api_key),)
         first = [f"{CUSTOM}:{_name_there(model)}"]

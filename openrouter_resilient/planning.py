@@ -12,7 +12,7 @@ from openrouter_resilient.endpoints.dialects import implied
 from openrouter_resilient.endpoints.forms import objection
 from openrouter_resilient.endpoints.table import Endpoint, make_routes
 from openrouter_resilient.errors import ConfigurationError
-from openrouter_resilient.given import check_seconds, check_wire, routes_of
+from openrouter_resilient.given import check_parameters, check_seconds, check_wire, routes_of
 from openrouter_resilient.routing.deadline import Deadline
 from openrouter_resilient.routing.plan import Limits, Route, make_plan
 from openrouter_resilient.shapes import Request, make_request
@@ -54,9 +54,7 @@ class Planner(Surface):
         max_cost: float | Spending | None,
     ) -> Call:
         """Check a call and plan it."""
-        for name in ("stream", "messages"):
-            if name in params:
-                raise TypeError(f"{name} is no parameter here; {_INSTEAD[name]}")
+        check_parameters(params)
         request = self._request(prompt, system, params)
         routes = self._chosen(models, fallbacks)
         return self._planned(request, routes, deadline, first_token, wire, hedge_after, max_cost)
@@ -136,9 +134,3 @@ class Planner(Surface):
         if wire == "whole" or request.reasons:
             return None
         return FIRST_TOKEN_S + request.characters / CHARACTERS_A_SECOND
-
-
-_INSTEAD = {
-    "stream": "call client.stream(…)",
-    "messages": "give them as the prompt",
-}

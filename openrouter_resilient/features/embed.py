@@ -10,7 +10,7 @@ from openrouter_resilient.endpoints.forms import DIALECTS
 from openrouter_resilient.endpoints.table import make_routes, own_name, parse_route
 from openrouter_resilient.errors import ConfigurationError, RoutesExhausted
 from openrouter_resilient.features.spending import Spending, whole_cost_of
-from openrouter_resilient.given import check_seconds, routes_of
+from openrouter_resilient.given import check_parameters, check_seconds, routes_of
 from openrouter_resilient.routing.plan import Route, bare_model
 from openrouter_resilient.shapes import EMBEDDINGS, Request
 
@@ -81,6 +81,7 @@ def embed(  # noqa: PLR0913  the arguments of the method
     params: Mapping[str, Any],
 ) -> Embeddings:
     """See `Abilities.embed`."""
+    check_parameters(params)
     listed = _listed(texts)
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -163,7 +164,7 @@ class _Tool:
 
     def _shape(self) -> Any:
         """A dict of the arguments: unlike a class's, their names may be `copy` or `schema`."""
-        hints = get_type_hints(self._source, include_extras=True)
+        hints = _types(self._source, self.name)
         fields = {}
         for name, parameter in self._parameters.items():
             kind = hints.get(name, Any)
@@ -315,6 +316,24 @@ def _bare(function: Callable[..., Any]) -> Callable[..., Any]:
     if not isinstance(inner, partial):
         return function
     return partial(_bare(inner.func), *inner.args, **inner.keywords)
+
+
+def _types(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """Those of the parameters: what it returns may be known to a type checker alone."""
+    read: Any = function
+    if inspect.isroutine(function):
+        given = getattr(function, "__annotations__", {}).items()
+        read = SimpleNamespace(
+            __annotations__={word: kind for word, kind in given if word != "return"},
+            __wrapped__=function,  # whose names they are looked up among
+        )
+    try:
+        return get_type_hints(read, include_extras=True)
+    except NameError as error:
+        raise TypeError(
+            f"{name} has a parameter whose type is not there when it runs: {error}. Import it "
+            "outside of TYPE_CHECKING"
+        ) from error
 
 
 def _parameters(function: Callable[..., Any], name: str) -> dict[str, inspect.Parameter]:

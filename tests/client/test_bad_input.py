@@ -148,6 +148,8 @@ def nested(depth):
         ({"deadline": "2"}, TypeError, "deadline must be a number"),
         ({"stream": True}, TypeError, "call client.stream"),
         ({"messages": []}, TypeError, "give them as the prompt"),
+        ({"timeout": 3}, TypeError, "deadline=… bounds the whole call"),
+        ({"extra_body": {"top_k": 1}}, TypeError, "give its fields as parameters"),
         ({"system": 3}, TypeError, "system must be a text"),
         ({"temperature": object()}, TypeError, "JSON"),
         ({"temperature": float("nan")}, ValueError, "JSON"),

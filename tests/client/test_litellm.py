@@ -216,3 +216,22 @@ def test_no_retries_are_no_further_round(simulator, environment, name, retries, 
         completion(model=model, messages=MESSAGES, timeout=8, **options)
 
     assert attempts == len(caught.value.history)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"model": None}, TypeError, "model must be a model's name, not NoneType"),
+        ({"model": None, "api_base": "http://localhost/v1"}, TypeError, "not NoneType"),
+        ({"num_retries": -1}, ConfigurationError, "num_retries must not be negative, but is -1"),
+        ({"max_retries": "x"}, TypeError, "max_retries must be a whole number, not str"),
+        ({"extra_headers": {"X-A": "b"}}, TypeError, "extra_headers is no parameter here"),
+    ],
+)
+def test_what_it_cannot_take_is_named_before_any_request(
+    simulator, environment, options, error, words
+):
+    with pytest.raises(error, match=words):
+        completion(**{**CALL, **options})
+
+    assert [] == simulator.requests

@@ -163,6 +163,28 @@ def test_what_no_model_can_call_is_refused_at_once(make_client, function):
         make_client().complete("hi", tools=[function])
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_what_a_tool_returns_may_be_known_to_a_type_checker_alone(wrapped):
+    def prices(city: str) -> DataFrame:  # noqa: F821  as one that is imported for types only
+        return city
+
+    @functools.wraps(prices)
+    def other(*args, **kwargs):
+        return prices(*args, **kwargs)
+
+    (tool,) = definitions([other if wrapped else prices])
+
+    assert {"city": {"type": "string"}} == tool["function"]["parameters"]["properties"]
+
+
+def test_a_parameter_of_a_type_that_is_not_there_is_named(make_client):
+    def prices(city: City) -> str:  # noqa: F821  as one that is imported for types only
+        return city
+
+    with pytest.raises(TypeError, match=r"prices has a parameter whose type .* 'City'"):
+        make_client().complete("hi", tools=[prices])
+
+
 def test_two_tools_of_one_name_are_refused_at_once(simulator, make_client, add):
     def other(a: int) -> int:
         return a
