@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from html import escape
-from typing import Protocol
+from typing import Any, Protocol, TextIO, cast
 
 from openrouter_resilient.live import Spot, in_notebook
 from openrouter_resilient.shapes import Completion
@@ -30,10 +29,7 @@ class Progress:
         self._served: Counter[str] = Counter()
         self._failed = 0
         self._cost = 0.0
-        self._meter: Meter | None = None
-        if shown:
-            with self._harmless():
-                self._meter = _make_meter(total, clock)
+        self._meter = _make_meter(total, clock) if shown else None
 
     def add(self, result: Completion | Exception, cost: float) -> None:
         """One more has come; `cost` in USD, as reported."""
@@ -56,16 +52,7 @@ class Progress:
 
     def _show(self, *, last: bool) -> None:
         if self._meter is not None:
-            with self._harmless():
-                self._meter(self._served.total() + self._failed, str(self), last=last)
-
-    @contextmanager
-    def _harmless(self) -> Iterator[None]:
-        """A stderr that is closed, full or none (pythonw) ends the showing, not the batch."""
-        try:
-            yield
-        except Exception:  # noqa: BLE001  of whatever shows it; the answers were paid for
-            self._meter = None
+            self._meter(self._served.total() + self._failed, str(self), last=last)
 
 
 class Meter(Protocol):
@@ -75,10 +62,36 @@ class Meter(Protocol):
         """Show it, if it is due or the last."""
 
 
-def _make_meter(total: int, clock: Clock) -> Meter:
+class _Stderr:
+    """Takes whatever is written, and passes it on as long as stderr, too, takes it.
+
+    The answers that are counted were paid for: a log on a full disk must not cost them. Nor may
+    tqdm see it fail, since it would keep its lock, for which other threads would wait for ever.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):  # full; closed
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _make_meter(total: int, clock: Clock) -> Meter | None:
     if in_notebook():  # where tqdm's own bar needs widgets, and leaves none in a saved notebook
         return _in_cell(total)
-    return _bar(total) or _lines(total, clock)
+    if sys.stderr is None:  # under pythonw, or in a service of Windows
+        return None
+    stderr = cast("TextIO", _Stderr(sys.stderr))
+    return _bar(total, stderr) or _lines(total, clock, stderr)
 
 
 def _in_cell(total: int) -> Meter:
@@ -92,7 +105,7 @@ def _in_cell(total: int) -> Meter:
     return show
 
 
-def _bar(total: int) -> Meter | None:
+def _bar(total: int, stderr: TextIO) -> Meter | None:
     """Tqdm's bar; None where it is not installed.
 
     `pip install 'openrouter_resilient[notebook]'` brings it.
@@ -101,7 +114,7 @@ def _bar(total: int) -> Meter | None:
         from tqdm import tqdm  # noqa: PLC0415  an extra, loaded where it is used
     except ImportError:
         return None
-    bar = tqdm(total=total, unit=" prompts")
+    bar = tqdm(total=total, unit=" prompts", file=stderr, dynamic_ncols=True)
 
     def show(done: int, words: str, *, last: bool) -> None:
         bar.set_postfix_str(words, refresh=False)
@@ -112,13 +125,13 @@ def _bar(total: int) -> Meter | None:
     return show
 
 
-def _lines(total: int, clock: Clock) -> Meter:
+def _lines(total: int, clock: Clock, stderr: TextIO) -> Meter:
     due_at = clock.now() + EVERY_S
 
     def show(done: int, words: str, *, last: bool) -> None:
         nonlocal due_at
         if last or clock.now() >= due_at:
             due_at = clock.now() + EVERY_S
-            sys.stderr.write(f"{done:,} of {total:,}: {words}\n")
+            stderr.write(f"{done:,} of {total:,}: {words}\n")
 
     return show

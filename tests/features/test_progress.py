@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 
 import pytest
 
@@ -37,3 +38,24 @@ def test_a_stderr_that_takes_nothing_costs_no_answer(make_client, monkeypatch, s
     results = client.map(["a", "b", "c"])
 
     assert [True] * 3 == [isinstance(result, Completion) for result in results]
+
+
+@pytest.mark.parametrize("stderr", [Full(), closed()], ids=["full", "closed"])
+def test_a_stderr_that_takes_nothing_leaves_tqdms_lock_to_others(make_client, monkeypatch, stderr):
+    """It would be held for ever, and any bar of another thread would wait for it."""
+    tqdm = pytest.importorskip("tqdm").tqdm
+    client = make_client()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", stderr)
+        client.map(["a", "b", "c"])
+
+    def take():
+        with tqdm.get_lock():
+            taken.append(True)
+
+    taken = []
+    thread = threading.Thread(target=take, daemon=True)
+    thread.start()
+    thread.join(10)
+
+    assert [True] == taken
