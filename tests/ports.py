@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from pathlib import Path
 
 # Below those that Linux (32768) and others (49152) hand out by themselves. One of theirs that was
 # found free may be another test's by the time that the program is up.
@@ -17,3 +18,8 @@ def free_port():
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)):
                 return port
+
+
+def over_files(folder):
+    """The settings of a Jupyter kernel that needs no port: it is told several, and binds late."""
+    return {"transport": "ipc", "ip": str(Path(folder, "kernel"))}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 import openrouter_resilient
+from tests.ports import over_files
 
 ROOT = Path(openrouter_resilient.__file__).parents[1]
 OUTPUTS = ("display_data", "update_display_data", "execute_result", "stream", "error")
@@ -62,14 +64,16 @@ class Kernel:
 
 @pytest.fixture(scope="module")
 def running_kernel(tmp_path_factory):
-    manager = pytest.importorskip("jupyter_client").KernelManager()
+    jupyter_client = pytest.importorskip("jupyter_client")
     pytest.importorskip("ipykernel", reason="it needs a kernel: pip install '.[test]'")
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
     paths = {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(tmp_path_factory.mktemp("ipython"))}
-    manager.start_kernel(env={**kept, **paths}, cwd=tmp_path_factory.mktemp("kernel"))
-    kernel = Kernel(manager)
-    yield kernel
-    kernel.close()
+    with tempfile.TemporaryDirectory() as folder:  # a short path, as a socket's has to be
+        manager = jupyter_client.KernelManager(**over_files(folder))
+        manager.start_kernel(env={**kept, **paths}, cwd=tmp_path_factory.mktemp("kernel"))
+        kernel = Kernel(manager)
+        yield kernel
+        kernel.close()
 
 
 @pytest.fixture

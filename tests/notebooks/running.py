@@ -11,6 +11,8 @@ import nbformat
 from nbclient import NotebookClient
 from traitlets.config import Config
 
+from tests.ports import over_files
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 KEPT = ("PATH", "HOME", "SYSTEMROOT")  # of the environment: no key, no proxy, no setting
@@ -35,8 +37,7 @@ def run(path, **environment):
         places = {"PYTHONPATH": str(ROOT), "IPYTHONDIR": folder}
         client = NotebookClient(
             notebook,
-            # By files: a port that was found free may be another test's once the kernel is up.
-            config=Config(KernelManager={"transport": "ipc", "ip": str(Path(folder, "kernel"))}),
+            config=Config(KernelManager=over_files(folder)),
             timeout=LONGEST_S,
             record_timing=False,
             resources={"metadata": {"path": folder}},
